@@ -24,7 +24,7 @@ from dentframe.times.periods import calendar
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 _COLUMN, _SMALL = 18, 12
 """How many entries of a legend stand below each other, and how many in letters of full size."""
-_BELOW = 30
-"""From the axis down to the line of its label [points]."""
 _HOUR = 3_600_000_000
 _DAY = 24 * _HOUR
 STEPS = {
@@ -108,7 +106,8 @@ def finish(
         ax.grid(visible=True, axis=grid, color=ink(), alpha=0.15, linewidth=0.6)  # type: ignore[arg-type]
     else:
         ax.set_xlabel(ax.get_xlabel(), loc="left")
-        down = ScaledTranslation(0, -_BELOW / 72, ax.figure.dpi_scale_trans)
+        # The line of the label is 30 points below the axis.
+        down = ScaledTranslation(0, -30 / 72, ax.figure.dpi_scale_trans)
         how = {"loc": "upper right", "bbox_to_anchor": (1.0, 0.0), "ncols": len(handles)}
         how["bbox_transform"] = ax.transAxes + down
     if handles:
@@ -130,10 +129,8 @@ def step_of(low: int, high: int, inches: float) -> str:
 
 def ticks(low: int, high: int, step: str, tz: dt.tzinfo) -> Ints:
     """The ticks of one step in ``[low, high]`` [us UTC]."""
-    low, high = np.clip([low, high], *_CALENDARS).tolist()
-    if low >= high:
-        return np.empty(0, dtype=np.int64)
-    first, last = (stamp(x).tz_convert(tz) for x in (low, high + 1))
+    span = np.clip([low, high + 1], *_CALENDARS).tolist()
+    first, last = (stamp(x).tz_convert(tz) for x in span)
     edges = ints(calendar("D" if step == "2D" else step, first, last, tz))
     if step == "2D":
         walls = local(edges, tz).tz_localize(None).as_unit("us")
@@ -146,12 +143,10 @@ def texts(at: Ints, tz: dt.tzinfo) -> list[str]:
 
     The first tick that begins a date tells the year, a repeated clock time its own offset.
     """
-    if len(at) == 0:
-        return []
     walls = local(at, tz)
     step = int(np.median(np.diff(at))) if len(at) > 1 else _HOUR
     if step < 0.9 * _DAY:
-        return _clock_texts(walls)
+        return list(_clock_texts(walls))
     if step >= 300 * _DAY:
         return [f"{x:%Y}" for x in walls]
     shown = [f"{x.day} {x:%b}" if step < 28 * _DAY else f"{x:%b}" for x in walls]
@@ -159,16 +154,14 @@ def texts(at: Ints, tz: dt.tzinfo) -> list[str]:
     return [f"{x}\n{y}" if n else x for x, y, n in zip(shown, walls.year, new, strict=True)]
 
 
-def _clock_texts(walls: pd.DatetimeIndex) -> list[str]:
+def _clock_texts(walls: pd.DatetimeIndex) -> Iterator[str]:
     naive = walls.tz_localize(None)
     twice, days = naive.duplicated(keep=False), naive.normalize()
-    found = []
     for i, x in enumerate(walls):
         text = f"{x:%H:%M}" + (f"\n{x:%Z}" if twice[i] else "")
         if i == 0 or days[i] != days[i - 1]:
             text += f"\n{x:%a} {x.day} {x:%b}"
-        found.append(text + (f"\n{x.year}" if i == 0 else ""))
-    return found
+        yield text + (f"\n{x.year}" if i == 0 else "")
 
 
 def moment(us: int, tz: dt.tzinfo, *, clock: bool = True) -> str:
@@ -231,8 +224,7 @@ def local_time(ax: Axes, low: int, high: int, tz: dt.tzinfo) -> None:
     ax.xaxis_date(tz)
     ax.xaxis.set_major_locator(LocalLocator(tz))
     ax.xaxis.set_major_formatter(LocalFormatter(tz))
-    left, right = at(np.array([low, high], dtype=np.int64))
-    ax.set_xlim(float(left), float(right))
+    ax.set_xlim(*at(np.array([low, high])).tolist())
     ax.set_xlabel(zone_label(tz))
 
 
@@ -304,7 +296,6 @@ def boxes(ax: Axes, rows: Sequence[Box], **how: Any) -> Any:
     corners = [((x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)) for x, y, w, h in rows]
     box = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
     path = Path(np.reshape(corners, (-1, 2)), box * len(corners))
-    how.setdefault("transform", ax.transData)
     return ax.add_artist(PathPatch(path, **how))
 
 
@@ -323,12 +314,8 @@ def amount(x: float) -> str:
 
 # --- marks and their labels -------------------------------------------------------------
 
-_SIDES = 0.5, 1.0, 0.0
-"""In the middle above its point, left of it, right of it."""
 _TRIED, _BUDGET = 12, 5000
 """Up to so many labels are tried in all ways, and in so many steps."""
-_ROWS = 6
-"""Labels beyond so many rows are left out; their points stay marked."""
 _CHAR, _LINE = 0.56, 1.5
 """Width of a character and height of a row, in sizes of the font."""
 
@@ -365,7 +352,7 @@ class Place:
 
 
 def place(
-    wanted: Sequence[tuple[float, float]], rows: int = _ROWS, sides: Sequence[float] = _SIDES
+    wanted: Sequence[tuple[float, float]], rows: int = 6, sides: Sequence[float] = (0.5, 1.0, 0.0)
 ) -> list[Place | None]:
     """Rows for labels, the first come first: none covers another, or a leader to its point.
 
@@ -376,7 +363,8 @@ def place(
     rows : int
         How many there are; row 0 is the lowest.
     sides : sequence of float
-        How much of a label may stand left of its point, the best first.
+        How much of a label may stand left of its point, the best first; by default it stands
+        in the middle above it, left of it, or right of it.
 
     Returns
     -------
@@ -389,20 +377,18 @@ def place(
         options.append([Place(x, x + width, at, row) for row in range(rows) for x in lefts])
     tries = iter(range(_BUDGET))
 
-    def fit(placed: list[Place]) -> list[Place] | None:
-        """Places of all that fit together, found by trying; None where none are found."""
+    def fits(placed: tuple[Place, ...]) -> Iterator[tuple[Place, ...]]:
+        """Every way in which all labels fit beside those that are placed, found by trying."""
         if len(placed) == len(options):
-            return placed
+            yield placed
+            return
         for p in options[len(placed)]:
             if next(tries, None) is None:
-                return None
+                return
             if not any(_clash(p, q) for q in placed):
-                whole = fit([*placed, p])
-                if whole is not None:
-                    return whole
-        return None
+                yield from fits((*placed, p))
 
-    fitting = fit([]) if len(options) <= _TRIED else None
+    fitting = next(fits(()), None) if len(options) <= _TRIED else None
     if fitting is not None:
         return list(fitting)
     found: list[Place | None] = []
@@ -450,7 +436,9 @@ def mark(ax: Axes, marks: Sequence[Mark], *, around_zero: bool = False) -> None:
     share = _LINE * per / box.height  # of a row, in the height of the axes
     whole = (top - bottom) / max(1.0 - (rows + 0.6) * share, 0.3)
     ax.set_ylim(bottom, bottom + whole)
+    dot: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none", "zorder": 5}
     for m, p, text in zip(marks, places, texts, strict=True):
+        ax.plot(m.x, m.y, color=m.colour or ink(), gid="mark", **dot, markeredgecolor=ink())
         if p is not None:
             x = low + (p.left + p.right) / 2 * (high - low)
             y = top + 0.5 * share * whole + share * whole * p.row
@@ -459,6 +447,3 @@ def mark(ax: Axes, marks: Sequence[Mark], *, around_zero: bool = False) -> None:
             ground = {"facecolor": paper(), "edgecolor": "none", "pad": 0.8, "alpha": 0.8}
             how: dict[str, Any] = {"ha": "center", "va": "bottom", "zorder": 6, "bbox": ground}
             ax.text(x, y, text, size=size, gid="label", **how)
-    dot: dict[str, Any] = {"marker": "o", "markersize": 5, "linestyle": "none", "zorder": 5}
-    for m in marks:
-        ax.plot(m.x, m.y, color=m.colour or ink(), gid="mark", **dot, markeredgecolor=ink())

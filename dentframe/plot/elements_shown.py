@@ -6,7 +6,7 @@ Every picture takes the keywords of `PictureKeywords`; `picture` writes them int
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, cast
 
@@ -20,7 +20,6 @@ from dentframe.metering.series import Floats, Ints, is_several, meters_of
 from dentframe.site.site import summed
 from dentframe.verbs import demand as blocks
 from dentframe.verbs import inputs_and_keywords as verbs
-from dentframe.verbs.demand import window_means
 from dentframe.verbs.elements_by_name import summed_series
 from dentframe.wire.columns import split_element
 from dentframe.wire.topics import TOPICS
@@ -67,14 +66,14 @@ class Shown:
     ----------
     found : Inputs
         The series of every element, and the periods: one, the whole span, or those of bars.
-    site : Site or None
-        Gives labels and roles.
+    site_labels : mapping of str to str
+        What a site calls its elements, by their ids; empty without a site.
     series : list of Cumulative
         The elements that are shown.
     """
 
     found: verbs.Inputs
-    site: Any
+    site_labels: Mapping[str, str]
     series: list[Cumulative]
 
     @classmethod
@@ -99,7 +98,7 @@ class Shown:
         series = summed_series(frame, found.series, found.source.topics, names, None)
         if together and site is not None and isinstance(names, str) and names == "all":
             every = {c.name for c in series}
-            inner = [x for x in every if getattr(site.elements.get(x), "parent", None) in every]
+            inner = [x for x in every if x in site.elements and site.elements[x].parent in every]
             if inner:
                 main = site.elements[min(inner)].parent
                 raise ConfigError(
@@ -107,7 +106,7 @@ class Shown:
                     "its energy would count twice. Leave elements= out, which takes the branches "
                     "and exports of the site, or name those to add up."
                 )
-        return cls(found, site, series)
+        return cls(found, {} if site is None else site.labels, series)
 
     @property
     def tz(self) -> dt.tzinfo:
@@ -132,11 +131,10 @@ class Shown:
     @property
     def labels(self) -> list[str]:
         """How the elements are named in a legend."""
-        several, labels = is_several(self.found.frame), {}
-        if self.site is not None:
-            labels = {k: v for k, v in self.site.labels.items() if v != k}
+        several = is_several(self.found.frame)
+        labels = {k: v for k, v in self.site_labels.items() if v not in {"", k}}
         own = [(c.name, c.name if several else c.element) for c in self.series]
-        return [f"{labels[k]} ({x})" if labels.get(k) else x for k, x in own]
+        return [f"{labels[k]} ({x})" if k in labels else x for k, x in own]
 
     @property
     def places(self) -> list[int]:
@@ -145,7 +143,7 @@ class Shown:
         A site's own order comes first. Elements of one meter have the place of their letter,
         whatever else the frame has; those of several come in the order of the frame.
         """
-        known = [] if self.site is None else list(self.site.elements)
+        known = list(self.site_labels)
         several = is_several(self.found.frame)
         if not known and not several and all(len(c.element) == 1 for c in self.series):
             return [ord(c.element) - ord("A") for c in self.series]
@@ -159,9 +157,9 @@ class Shown:
     def summed(self, quantity: str, unit: str) -> str:
         """What a colour bar shows: up to three elements are named, more are counted."""
         labels = self.labels
-        if self.site is not None and len(labels) == 1:
-            own = self.site.labels.get(self.series[0].name)
-            labels = [own] if [*self.site.labels.values()].count(own) == 1 else labels
+        own = self.site_labels.get(self.series[0].name) if len(labels) == 1 else None
+        if own is not None and [*self.site_labels.values()].count(own) == 1:
+            labels = [own]
         names = " + ".join(labels) if len(labels) <= 3 else f"sum of {len(labels)} elements"
         return f"{names}, {quantity} [{unit}]"
 
@@ -243,4 +241,4 @@ def power(
             f"Cannot draw blocks of {cut.freq}: the span holds none of them whole. "
             "Use a shorter window= or a longer span."
         )
-    return of, s, e, np.stack([window_means(of.found, c, s, e) for c in of.series])
+    return of, s, e, np.stack([blocks.window_means(of.found, c, s, e) for c in of.series])

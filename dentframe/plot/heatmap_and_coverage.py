@@ -26,15 +26,12 @@ from dentframe.verbs.quality_limits_and_findings import runs
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Iterator
 
     import pandas as pd
     from matplotlib.axes import Axes
 
     from dentframe.metering.series import Floats, Ints
-
-
-_FEW = 10
-"""Up to so many days are rows, one below the other; more are columns."""
 
 
 @picture
@@ -95,13 +92,13 @@ def heatmap(
     """
     of, s, e, kw = power(frame, how, window, "D", together=True)
     days = lay(s, e, kw.sum(axis=0), of.tz)
-    top, low = float(np.nanmax(days.kw, initial=0.0)), float(np.nanmin(days.kw, initial=0.0))
-    most = max(top, -low) or 1.0
-    least, default = (-most, "PuOr_r") if low < 0 else (0.0, "viridis")
+    most = float(np.nanmax(np.abs(days.kw), initial=0.0)) or 1.0
+    least, default = (-most, "PuOr_r") if (days.kw < 0).any() else (0.0, "viridis")
     colours = {"cmap": default if cmap is None else cmap, "vmin": least, "vmax": most}
-    few = len(days.hours) <= _FEW
+    few = len(days.hours) <= 10
     ax = shared.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
     mesh = _mesh(ax, days, few, colours)
+    _clock_times(ax.xaxis if few else ax.yaxis, days)
     (_rows if few else _columns)(ax, days)
     ax.tick_params(length=3)
     bar = ax.figure.colorbar(mesh, ax=ax, pad=0.015, aspect=12 if few else 25)
@@ -139,7 +136,6 @@ def _columns(ax: Axes, days: Days) -> None:
     for d, *_ in days.changes():
         middle = shared.at(days.edges[d : d + 2]).mean()
         ax.plot(middle, top, marker=7, clip_on=False, color=_MARK["color"])
-    _clock_times(ax.yaxis, days)
     ax.set_ylim(0, top)
     ax.set_ylabel("time of day")
 
@@ -147,7 +143,6 @@ def _columns(ax: Axes, days: Days) -> None:
 def _rows(ax: Axes, days: Days) -> None:
     """Days from top to bottom; midnight at the left."""
     n = len(days.hours)
-    _clock_times(ax.xaxis, days)
     ax.set_xlim(0, days.hours.max())
     dates = [shared.moment(int(x), days.tz, clock=False) for x in days.edges[:-1]]
     ax.set_yticks(np.arange(n) + 0.5, dates)
@@ -201,17 +196,14 @@ class Days:
         """The length of each day [h]."""
         return np.asarray(np.diff(self.edges) / HOUR)
 
-    def changes(self) -> list[tuple[int, float, float]]:
+    def changes(self) -> Iterator[tuple[int, float, float]]:
         """Days on which the clock changes: (day, hours since midnight, hours gained)."""
-        found = []
         for day in np.flatnonzero(self.hours != 24.0).tolist():
             low, high = int(self.edges[day]), int(self.edges[day + 1])
             grid = np.arange(low, high + 1, self.row)
-            walls = local(grid, self.tz).tz_localize(None).as_unit("us").asi8
-            drift = grid - walls
+            drift = grid - ints(local(grid, self.tz).tz_localize(None))
             i = int(np.argmax(drift != drift[0]))
-            found.append((day, (int(grid[i]) - low) / HOUR, float(self.hours[day] - 24.0)))
-        return found
+            yield day, (int(grid[i]) - low) / HOUR, float(self.hours[day] - 24.0)
 
 
 def lay(s: Ints, e: Ints, kw: Floats, tz: dt.tzinfo) -> Days:

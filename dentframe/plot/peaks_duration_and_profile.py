@@ -7,7 +7,7 @@ the days of a load look.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -34,14 +34,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-_SEEN = 1 / 2000
-"""The least share of the span that a legend speaks of: less is no line wide."""
-_DENSE = 2000
-"""More intervals are drawn in thin lines."""
 _DAY = 24 * HOUR
-_HIGHEST = ((3 * 366, "W-MON"), (62, "D"))
+_HIGHEST = ((3 * 366, "W-MON", "week"), (62, "D", "day"))
 """Longer spans [days] show the highest of each such period: a line through all has no shape."""
-_NAMES = {"D": "day", "W-MON": "week"}
 Step = tuple["Ints", "Ints", "Floats"]
 
 
@@ -122,24 +117,26 @@ def peaks(
     how["source"] = "demand" if kind == "reported" and source == "auto" else source
     of = shown(frame, how)
     curves, (low, high) = _curves(of, kind, window, step), of.span
-    every = next((x for most, x in _HIGHEST if high - low > most * _DAY), None)
+    longer = ((x, name) for most, x, name in _HIGHEST if high - low > most * _DAY)
+    every, name = next(longer, ("", ""))
     ax = shared.axes(how.get("ax"))
     shared.local_time(ax, low, high, of.tz)
     drawn = [highest(c, low, high, every, of.tz) for c in curves] if every else curves
     lines = []
     for i, label, (s, e, kw) in zip(of.places, of.labels, drawn, strict=True):
-        look = shared.line(i) | {"label": label, "linewidth": 1.0 if len(s) < _DENSE else 0.6}
+        look = shared.line(i) | {"label": label, "linewidth": 1.0 if len(s) < 2000 else 0.6}
         if kind == "rolling" and not every:
             lines += ax.plot(shared.at(e), kw, **look)
         else:
             x, y = np.append(s, e[-1:]), np.append(kw, kw[-1:])
             lines += ax.plot(shared.at(x), y, drawstyle="steps-post", **look)
-    highest_of = f", highest of each {_NAMES[every]}" if every else ""
+    highest_of = f", highest of each {name}" if every else ""
     ax.set_ylabel(of.axis(f"{kind} {of.quantity}{highest_of}", of.unit))
-    shared.mark(ax, _marks(of, table))
+    shared.mark(ax, list(_marks(of, table)))
     boxes = _lost(curves, low, high)
     shared.hatched(ax, boxes, transform=ax.get_xaxis_transform(), gid="gaps")
-    seen = sum(width for _, _, width, _ in boxes) * _DAY > _SEEN * (high - low)
+    # Less than this share of the span is no line wide, so that a legend need not speak of it.
+    seen = sum(width for _, _, width, _ in boxes) * _DAY > 1 / 2000 * (high - low)
     keys = [*lines, *([shared.gap_patch("not recorded")] if seen else [])]
     return shared.finish(ax, how.get("title"), keys)
 
@@ -147,8 +144,7 @@ def peaks(
 def _curves(of: Shown, kind: str, window: Any, step: Any) -> list[Step]:
     """Start, end and mean power of every interval or window of each series [kW], NaN in gaps."""
     if kind != "reported":
-        length = "15min" if window is None else window
-        how = blocks.cut(kind, length, step, of.found.keywords.interval)
+        how = blocks.cut(kind, window or "15min", step, of.found.keywords.interval)
         s, e = blocks.span(how, of.found.s, of.found.e, of.tz)
         return [(s, e, blocks.window_means(of.found, c, s, e)) for c in of.series]
     curves = []
@@ -169,13 +165,12 @@ def highest(curve: Step, low: int, high: int, every: str, tz: Any) -> Step:
     first, last = (stamp(x).tz_convert(tz) for x in (low, high))
     edges = ints(calendar(every, first, last, tz))
     period = np.searchsorted(edges, np.maximum(s, low), side="right") - 1
-    period = np.clip(period, 0, len(edges) - 2)
     top = pd.Series(kw).groupby(period).max().reindex(range(len(edges) - 1))
     edges = np.clip(edges, low, high)
     return edges[:-1], edges[1:], np.asarray(top, dtype=np.float64)
 
 
-def _marks(of: Shown, table: pd.DataFrame) -> list[shared.Mark]:
+def _marks(of: Shown, table: pd.DataFrame) -> Iterator[shared.Mark]:
     place_of = {(c.meter, c.element): i for c, i in zip(of.series, of.places, strict=True)}
     meters = table["meter"] if "meter" in table else [of.series[0].meter] * len(table)
     keys = zip(meters, table["element"], strict=True)
@@ -183,11 +178,10 @@ def _marks(of: Shown, table: pd.DataFrame) -> list[shared.Mark]:
     rows = rows[(rows["place"] >= 0) & rows["peak"].notna() & (rows["peak"] != 0)]
     rows = rows.sort_values(["rank", "peak"], ascending=[True, False], kind="stable")
     s, e = (ints(pd.DatetimeIndex(rows[x])) for x in ("start", "end"))
-    middle, marks = shared.at((s + e) // 2), []
+    middle = shared.at((s + e) // 2)
     for x, kw, begin, i in zip(middle, rows["peak"], s.tolist(), rows["place"], strict=True):
         when = f" {of.unit}, {shared.moment(begin, of.tz)}"
-        marks.append(shared.Mark(x, kw, shared.amount(kw), when, shared.colour(i)))
-    return marks
+        yield shared.Mark(x, kw, shared.amount(kw), when, shared.colour(i))
 
 
 def _lost(curves: Sequence[Step], low: int, high: int) -> list[tuple[float, float, float, float]]:
@@ -256,13 +250,6 @@ def duration(frame: pd.DataFrame, window: Any = "15min", **how: Unpack[PictureKe
     ax.set_xlabel("share of the time [%]")
     ax.set_ylabel(of.axis(f"{of.quantity} reached", of.unit))
     return shared.finish(ax, how.get("title"), lines, grid="both")
-
-
-_BANDS = 4
-"""Up to so many lines have their bands: more would cover each other."""
-_APART = ("weekday", "month")
-_WIDE = 7
-"""Up to so many days side by side have room for a tick every six hours."""
 
 
 @picture
@@ -335,8 +322,8 @@ def profile(
     table = profile_table(frame, by, q, window=window, holidays=holidays, **verb)
     of = shown(frame, how, "D")
     types = list(dict.fromkeys(table.columns.get_level_values("day_type")))
-    apart = by in _APART
-    many = len(of.series) * (1 if apart else len(types)) > _BANDS
+    apart = by in {"weekday", "month"}
+    many = len(of.series) * (1 if apart else len(types)) > 4  # bands would cover each other
     lines_of = [q[len(q) // 2]] if many or len(q) == 1 else [q[0], q[len(q) // 2], q[-1]]
     ax = shared.axes(how.get("ax"), (12.0, 4.0) if apart else (8.0, 4.5))
     lines = []
@@ -377,20 +364,18 @@ def _band(ax: Axes, x: Floats, curves: pd.DataFrame, look: dict[str, Any]) -> An
 def _clock_axis(ax: Axes, types: Sequence[str], tz: dt.tzinfo) -> None:
     """One day; or days of some types beside each other, each with its name at the top."""
     clock = "time of day (UTC)" if str(tz) == "UTC" else f"local time of day ({tz})"
-    n = len(types)
-    if n == 0:
+    ax.set_xlabel(f"hour, {clock}" if types else clock)
+    ax.set_xlim(0, 24 * max(len(types), 1))
+    if not types:
         ax.set_xticks(*shared.CLOCK)
-        ax.set_xlim(0, 24)
-        ax.set_xlabel(clock)
         return
-    hours = range(0, 24 * n, 6 if n <= _WIDE else 12)
+    # Up to a week of days has room for a tick every six hours.
+    hours = range(0, 24 * len(types), 6 if len(types) <= 7 else 12)
     ax.set_xticks(hours, [f"{h % 24}" for h in hours])
-    ax.set_xlim(0, 24 * n)
     for j, day in enumerate(types):
         ax.axvline(24 * j, color=shared.ink(), linewidth=0.6, alpha=0.4)
         where: dict[str, Any] = {"transform": ax.get_xaxis_transform(), "ha": "center"}
         ax.text(24 * j + 12, 1.01, day, va="bottom", gid="day", size="small", **where)
-    ax.set_xlabel(f"hour, {clock}")
 
 
 def _keys(lines: Sequence[Any], labels: Sequence[str], types: Sequence[str]) -> list[Any]:

@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from dentframe.times.schedule import Window
 
 
-_MANY = 200
-"""More blocks have no outlines, which would cover what they hold."""
-
-
 @dataclass(frozen=True)
 class Stack:
     """What is stacked: the energy of periods, or the power in blocks of the clock.
@@ -143,7 +139,7 @@ def stack(
 def _power(ax: Axes, found: Stack) -> None:
     low, high = layers(found.parts)
     edges = shared.at(np.append(found.s, found.e[-1]))
-    many = len(found.s) > _MANY
+    many = len(found.s) > 200  # their outlines would cover what they hold
     for place, label, a, b in zip(found.of.places, found.of.labels, low, high, strict=True):
         look: dict[str, Any] = shared.face(place) | ({"linewidth": 0.0} if many else {})
         # Not ax.stairs: it looks for the limits in every corner, 0.4 s for 16 elements' weeks.
@@ -191,14 +187,12 @@ def _marks_and_keys(ax: Axes, found: Stack, n: int) -> list[Any]:
     if (found.parts < 0).any():
         ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
     total, lost = np.round(found.total, 9), np.isnan(found.total)
-    middle = shared.at((found.s + found.e) // 2)
+    middle, height = shared.at((found.s + found.e) // 2).tolist(), found.total.tolist()
     marks, since = [], "" if found.each in {"", "local day"} else "from "
     for i in np.argsort(-total, kind="stable")[: np.count_nonzero(~lost)][:n].tolist():
         short = f"{shared.amount(float(total[i]))} {found.of.unit}"
         when = shared.moment(int(found.s[i]), found.of.tz, clock=not found.each)
-        marks.append(
-            shared.Mark(float(middle[i]), float(found.total[i]), short, f", {since}{when}")
-        )
+        marks.append(shared.Mark(middle[i], height[i], short, f", {since}{when}"))
     shared.mark(ax, marks)
     a, b = shared.at(found.s), shared.at(found.e)
     gaps = [(a[i], 0.0, b[j - 1] - a[i], 1.0) for i, j in runs(lost)]
@@ -243,10 +237,8 @@ def _bars_of_energy(frame: pd.DataFrame, how: PictureKeywords, freq: Freq) -> St
 
 
 def _each(freq: Any) -> str:
-    if isinstance(freq, Monthly):
-        return "month"
     if not isinstance(freq, str):
-        return "period"
+        return "month" if isinstance(freq, Monthly) else "period"
     n, unit = parse_freq(freq)
     name = "week" if unit.startswith("W") else _NAMES.get(unit.split("-")[0], unit)
     return name if n == 1 else f"{n} {name}s"
@@ -265,10 +257,6 @@ def layers(parts: Floats) -> tuple[Floats, Floats]:
     high = np.where(known < 0, np.cumsum(down, axis=0) - down, np.cumsum(up, axis=0))
     high[np.isnan(parts)] = np.nan
     return high - np.abs(parts), high
-
-
-_WIDE, _FEW = 0.6, 60
-"""The least width of a bar, of the distance of two; from so many bars on they have no outlines."""
 
 
 @picture
@@ -346,9 +334,9 @@ def nights(
     ax = shared.axes(how.get("ax"))
     shared.local_time(ax, *of.span, of.tz)
     x, width = shared.at(s), shared.at(e) - shared.at(s)
-    wide = np.maximum(width, _WIDE * np.diff(x).min(initial=7.0))
+    wide = np.maximum(width, 0.6 * np.diff(x).min(initial=7.0))  # of the distance of two
     faces = [shared.face(place) for place in of.places]
-    thin = {"linewidth": 0.3 if len(x) < _FEW else 0}
+    thin = {"linewidth": 0.3 if len(x) < 60 else 0}
     bars = _bars(ax, x + (width - wide) / 2, wide, excess, [look | thin for look in faces])
     ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
     unit = TOPICS[of.found.source.result.replace("Demand", "Energy")].unit

@@ -127,7 +127,7 @@ def test_half_an_hour_more_on_lord_howe():
     days = lay(s, e, np.array([1.0, 2.0, 3.0]), change.tz)
     assert days.hours.tolist() == [24.5]
     assert days.kw[:6, 0].tolist() == [1, 1, 2, 2, 2, 3]
-    assert days.changes() == [(0, 2.0, 0.5)]
+    assert list(days.changes()) == [(0, 2.0, 0.5)]
 
 
 def test_several_elements_need_names(ax):
