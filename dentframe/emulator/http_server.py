@@ -26,7 +26,6 @@ from dentframe.emulator.requests_sources_and_limits import Answer, Recorded, See
 from dentframe.emulator.simulated_meters import Plant, instant
 
 Latency = float | Callable[[random.Random], float]
-Sources = Source | Mapping[str, Source] | str | Path | None
 JSON = "application/json"
 _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 """Linger for no time: closing sends a reset."""
@@ -262,7 +261,7 @@ class Cloud(ThreadingTCPServer):
 
 
 def serve(
-    source: Sources = None,
+    source: Source | Mapping[str, Source] | str | Path | None = None,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
