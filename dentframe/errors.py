@@ -93,8 +93,6 @@ class DentError(Exception):
     """
 
     retryable: bool = False
-    status: int | None = None
-    retry_after: float | None = None
 
     def __init__(
         self,
@@ -241,17 +239,13 @@ class CacheWarning(DentWarning):
 
 def warn(message: str, category: type[DentWarning]) -> None:
     """Warn from the caller's line: the first frame outside dentframe."""
-    warnings.warn(message, category, stacklevel=_outside())
-
-
-def _outside() -> int:
     # Code that is not the caller's lies here, and in xarray, which calls our engine.
     xarray = getattr(sys.modules.get("xarray"), "__file__", None)
     homes = (_PACKAGE, *([] if xarray is None else [str(pathlib.Path(xarray).parent) + os.sep]))
-    level, frame = 2, sys._getframe(2)  # noqa: SLF001 - before Python 3.12
+    level, frame = 2, sys._getframe(1)  # noqa: SLF001 - before Python 3.12
     while frame.f_back is not None and frame.f_code.co_filename.startswith(homes):
         level, frame = level + 1, frame.f_back
-    return level
+    warnings.warn(message, category, stacklevel=level)
 
 
 def import_extra(module: str, what: str, extra: str) -> Any:

@@ -13,6 +13,7 @@ import math
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -269,12 +270,9 @@ def to_excel(frame: pd.DataFrame, path: Any, *, tz: Zone = None) -> None:
 
 def _check_ending(path: Any, refused: str, instead: str) -> None:
     """Refuse a name by which another program would take the file for what it is not."""
-    if isinstance(path, str | os.PathLike) and os.fspath(path).lower().endswith(
-        tuple(refused.split())
-    ):
-        raise ConfigError(
-            f"Cannot write {os.fspath(path)!r}: its ending is another format's. {instead}"
-        )
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else ""
+    if name.lower().endswith(tuple(refused.split())):
+        raise ConfigError(f"Cannot write {name!r}: its ending is another format's. {instead}")
 
 
 def _excel_column(name: str, values: Any) -> tuple[str, Iterable[Any]]:
@@ -316,8 +314,7 @@ def _whole(frame: pd.DataFrame, tz: Zone) -> Iterator[tuple[str, pd.Series[Any]]
     """The named levels of the index, then the columns, times in a zone where one is given."""
     names = enumerate(frame.index.names)
     levels = [(x, frame.index.get_level_values(i)) for i, x in names if x is not None]
-    columns = [(x, frame.iloc[:, i]) for i, x in enumerate(frame.columns)]
-    for label, values in [*levels, *columns]:
+    for label, values in [*levels, *frame.items()]:
         name = "/".join(map(str, label)) if isinstance(label, tuple) else str(label)
         series = pd.Series(values).reset_index(drop=True)
         if isinstance(series.dtype, pd.DatetimeTZDtype) and tz is not None:
@@ -355,16 +352,13 @@ def read_excel(path: Any) -> pd.DataFrame:
         Where the sheet has no column ``time_utc``, or a cell that is no number.
     """
     openpyxl = import_extra("openpyxl", "read an Excel workbook", "excel")
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
+    with closing(openpyxl.load_workbook(path, read_only=True, data_only=True)) as book:
         rows = book.worksheets[0].iter_rows(values_only=True)
         header = [str(h) for h in next(rows, ()) if h is not None]
         full = (row for row in rows if any(cell is not None for cell in row))
         # A sheet leaves out what is empty at the end of a row.
         padded = ((*row, *[None] * len(header))[: len(header)] for row in full)
         found = list(zip(*padded, strict=True))
-    finally:
-        book.close()
     return _frame_of(dict(zip(header, found or [()] * len(header), strict=True)), path)
 
 

@@ -19,7 +19,6 @@ from dentframe.errors import KindError, UnitError, UnknownTopicError, did_you_me
 from dentframe.wire import columns as _columns
 from dentframe.wire.topics import kind_of
 
-Floats = npt.NDArray[np.float64]
 _KINDS = (("kW", "power"), ("kWh", "energy"), ("kVAh", "energy"), ("kvarh", "energy"))
 
 
@@ -153,7 +152,7 @@ def convert(frame: pd.DataFrame, to: Mapping[str, Any]) -> pd.DataFrame:
     return _rebuilt(frame, change)
 
 
-def magnitudes(series: pd.Series) -> Floats:
+def magnitudes(series: pd.Series) -> npt.NDArray[np.float64]:
     """The values of a float or pint column as float64, NA as NaN."""
     array: Any = series.array
     plain = pd.Series(array.data) if hasattr(series.dtype, "units") else series
@@ -215,19 +214,15 @@ def _rebuilt(
     frame: pd.DataFrame, change: Callable[[str, pd.Series], tuple[str, Any]]
 ) -> pd.DataFrame:
     """The frame with each wire column's label and values changed, the rest as it was."""
-    labels, arrays = [], []
-    for position, label in enumerate(frame.columns):
-        series = frame.iloc[:, position]
-        new = change(label, series) if _columns.is_wire(label) else (label, series.array)
-        labels.append(new[0])
-        arrays.append(new[1])
+    found = [change(x, s) if _columns.is_wire(x) else (x, s.array) for x, s in frame.items()]
+    labels = [label for label, _ in found]
     twice = [x for x, n in Counter(labels).items() if n > 1 and frame.columns.is_unique]
     if twice:
         raise UnitError(
             f"Cannot change the units: {', '.join(sorted(map(str, twice)))} would be there twice, "
             "once from each unit it has now. Drop one of the two columns first."
         )
-    result = pd.DataFrame(dict(enumerate(arrays)), index=frame.index, copy=True)
+    result = pd.DataFrame(dict(enumerate(x for _, x in found)), index=frame.index, copy=True)
     same = labels == list(frame.columns)
     result.columns = frame.columns if same else pd.Index(labels, name=frame.columns.name)
     result.attrs = deepcopy(frame.attrs)

@@ -77,8 +77,7 @@ def _stacked(frame: pd.DataFrame, labels: list[str]) -> Any:
     if all(isinstance(d, np.dtype) for d in frame.dtypes[labels]):
         whole = frame if len(labels) == frame.shape[1] else frame[labels]
         return whole.to_numpy().ravel(order="F")
-    columns = [magnitudes(frame[label]) for label in labels]
-    return np.concatenate(columns) if columns else np.empty(0)
+    return np.concatenate([magnitudes(frame[label]) for label in labels])
 
 
 def from_long(long: pd.DataFrame) -> pd.DataFrame:
@@ -182,9 +181,8 @@ def by_element(frame: pd.DataFrame, topic: str) -> pd.DataFrame:
     >>> df.dent.by_element("DemandkW").columns.tolist()
     ['A', 'B', 'C', 'D', 'E', 'F', 'G']
     """
-    labels = _labels_of(frame, topic, ELEMENT)
-    wide = frame[labels].copy()
-    wide.columns = pd.Index([_columns.parse(x).id for x in labels], name="element")
+    wide, columns = _of_scope(frame, topic, ELEMENT)
+    wide.columns = pd.Index([c.id for c in columns], name="element")
     return wide
 
 
@@ -218,11 +216,9 @@ def by_channel(frame: pd.DataFrame, topic: str) -> pd.DataFrame:
     >>> df.dent.by_channel("A").columns[:3].tolist()
     [('A', 'A1'), ('A', 'A2'), ('A', 'A3')]
     """
-    labels = _labels_of(frame, topic, CHANNEL)
-    wide = frame[labels].copy()
-    parsed = [_columns.parse(x) for x in labels]
+    wide, columns = _of_scope(frame, topic, CHANNEL)
     wide.columns = pd.MultiIndex.from_tuples(
-        [(c.element or "", c.id) for c in parsed], names=["element", "channel"]
+        [(c.element or "", c.id) for c in columns], names=["element", "channel"]
     )
     return wide
 
@@ -244,7 +240,8 @@ def _relabelled(wide: pd.DataFrame, parsed: list[Column], unit: str | None) -> p
     return frame
 
 
-def _labels_of(frame: pd.DataFrame, topic: str, scope: str) -> list[str]:
+def _of_scope(frame: pd.DataFrame, topic: str, scope: str) -> tuple[pd.DataFrame, list[Column]]:
+    """The columns of a topic that are of elements, or of channels, and what each of them is."""
     check_topic(frame, topic)
     parsed = {x: _columns.parse(x) for x in _columns.wire_columns(frame.columns)}
     of_topic = {x: c for x, c in parsed.items() if c.topic == topic}
@@ -263,4 +260,4 @@ def _labels_of(frame: pd.DataFrame, topic: str, scope: str) -> list[str]:
             f"Cannot put {topic!r} side by side: its columns are in {' and '.join(found)}. "
             f'Bring them to one unit first, e.g. convert({{"{topic}": "{found[0]}"}}).'
         )
-    return labels
+    return frame[labels].copy(), [parsed[x] for x in labels]

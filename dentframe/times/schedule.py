@@ -11,18 +11,14 @@ import datetime as dt
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.times.dates_and_ranges import ints, local, stamp
+from dentframe.times.dates_and_ranges import Ints, ints, local, stamp
 from dentframe.times.periods import clock_grid
-
-if TYPE_CHECKING:
-    from dentframe.metering.series import Ints
-
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 HOLIDAY = 7

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from numbers import Number
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from dentframe.wire.topics import TOPICS
 
 ELEMENT = "Elm"
 CHANNEL = "Ch"
-_LABEL = re.compile(r"^(?P<name>.*?)(?: \[(?P<unit>[^\[\]]*)\])?$", re.DOTALL)
+_LABEL = re.compile(r"^(.*?)(?: \[([^\[\]]*)\])?$", re.DOTALL)
 _CHANNEL_ID = re.compile(r"^(?P<element>[A-Za-z]+)(?P<number>\d+)$")
 _ELEMENT_ID = re.compile(r"^(?P<meter>.+)_(?P<element>[A-Z]{1,2})$")
 
@@ -89,8 +89,7 @@ def parse(label: str) -> Column:
     >>> parse("Foo").topic
     'Foo'
     """
-    match = _LABEL.match(label)
-    name, unit = (match["name"], match["unit"]) if match else (label, None)
+    name, unit = next(_LABEL.finditer(label)).groups()
     parts = name.split("/", 2)
     if len(parts) != 3 or not all(parts):
         return Column(name, unit=unit)
@@ -102,14 +101,14 @@ def topic_of(column: str) -> str:
     return column.partition("/")[0]
 
 
-def is_wire(label: object) -> bool:
+def is_wire(label: object) -> TypeGuard[str]:
     """Whether a label has the wire's three parts, ``topic/scope/id``."""
     return isinstance(label, str) and parse(label).scope != ""
 
 
 def wire_columns(labels: Iterable[object]) -> list[str]:
     """The labels that are wire names, in their order."""
-    return [x for x in labels if isinstance(x, str) and parse(x).scope != ""]
+    return [x for x in labels if is_wire(x)]
 
 
 def element_ids(labels: Iterable[object]) -> set[str]:
@@ -364,7 +363,7 @@ def plain_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
         Where it holds something else than numbers.
     """
     quantity = getattr(column.array, "quantity", None)
-    data: Any = column if quantity is None else pd.Series(quantity.m)
+    data: pd.Series[Any] = column if quantity is None else pd.Series(quantity.m)
     if data.dtype == object:
         numeric = all(isinstance(x, Number) and not isinstance(x, bool) for x in data[data.notna()])
     else:
@@ -376,8 +375,7 @@ def plain_numbers(column: pd.Series[Any]) -> npt.NDArray[np.float64]:
             'floats with NaN for what is missing: use pd.to_numeric(..., errors="coerce") and look '
             "at what it drops."
         )
-    values: npt.NDArray[np.float64] = data.to_numpy(dtype=np.float64, na_value=np.nan)
-    return values
+    return data.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def numbers(frame: pd.DataFrame, position: int, column: Column) -> npt.NDArray[np.float64]:

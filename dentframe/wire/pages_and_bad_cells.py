@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SAMPLES = 3
 SAMPLE_LENGTH = 40
 
+_COUNTS = ("rows", "bad_dates", "outside", "duplicates")
 _ADDED = ("absent", "blank", "unexpected", "conflicts", "doubled")
 """The tables of a report by column whose values add up with ``+``."""
 
@@ -92,24 +93,20 @@ class Report:
         return replace(self, **tables)
 
     def __add__(self, other: Report) -> Report:
-        tables: dict[str, Any] = {}
+        added: dict[str, Any] = {x: getattr(self, x) + getattr(other, x) for x in _COUNTS}
         for name in _ADDED:
             one, more = getattr(self, name), getattr(other, name)
             both = {column: one[column] + more[column] for column in more if column in one}
-            tables[name] = {**one, **more, **both} if more else one
+            added[name] = {**one, **more, **both} if more else one
         unreadable = dict(self.unreadable)
         for column, (count, texts) in other.unreadable.items():
             before, known = unreadable.get(column, (0, ()))
             unreadable[column] = before + count, samples((*known, *texts))
         return Report(
-            rows=self.rows + other.rows,
             unreadable=unreadable,
-            bad_dates=self.bad_dates + other.bad_dates,
             bad_date_samples=samples((*self.bad_date_samples, *other.bad_date_samples)),
-            outside=self.outside + other.outside,
             unsorted=self.unsorted or other.unsorted,
-            duplicates=self.duplicates + other.duplicates,
-            **tables,
+            **added,
         )
 
 
