@@ -5,28 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from dentframe.metering.series import SCHEMA, Run, Side, is_several, merged, micros_of, outermost
+from dentframe.metering.series import SCHEMA, is_several, merged, micros_of, outermost
 from dentframe.times.dates_and_ranges import Ints, stamp
 from dentframe.wire import columns as _columns
 from dentframe.wire.pages_and_bad_cells import room
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from dentframe.metering.series import Floats, Run, Side
     from dentframe.wire.pages_and_bad_cells import Page
-
-    Floats = npt.NDArray[np.float64]
 
 
 US_PER_MINUTE = 60_000_000
 RUNS = 50
 """How many runs of doubled readings a column notes; more are joined to the nearest."""
-Doubled: TypeAlias = Mapping[str, Mapping[str, Sequence[Run]]]
 
 
 @dataclass(frozen=True)
@@ -81,8 +77,6 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     order = np.argsort(minutes, kind="stable")
     minutes, values = minutes[order], np.asfortranarray(values[order])
     starts = np.flatnonzero(np.r_[True, np.diff(minutes) != 0])
-    if len(starts) == len(minutes):
-        return Table(columns, minutes, values)
     once, differ, same = merged(values, starts)
     minutes = minutes[starts]
     conflicts, duplicates = (
@@ -251,7 +245,7 @@ def note(
     }
 
 
-def _as_text(found: Doubled) -> dict[str, dict[str, Any]]:
+def _as_text(found: Mapping[str, Mapping[str, Sequence[Run]]]) -> dict[str, dict[str, Any]]:
     """Runs as text; columns with the same runs share one list, which is copied once."""
     shared: dict[tuple[Run, ...], list[Any]] = {}
 

@@ -17,7 +17,6 @@ from contextlib import closing
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError, import_extra
@@ -107,24 +106,8 @@ def excel_cell(sheet: Any, value: Any) -> Any:
     return cell
 
 
-def floats(cells: Any, header: str, path: Any) -> npt.NDArray[np.float64]:
-    """The numbers of a column, NaN where a cell is empty.
-
-    Raises
-    ------
-    ConfigError
-        For a cell that is no number.
-    """
-    try:
-        return np.array([_float(cell) for cell in cells], dtype=np.float64)
-    except ValueError as error:
-        raise ConfigError(
-            f"Cannot read column {header!r} of {path!r}: {error}. "
-            "Leave the cell of a missing reading empty."
-        ) from None
-
-
 def _float(cell: Any) -> float:
+    """The number of a cell, NaN where it is empty."""
     if cell is None or cell == "":
         return float("nan")
     if isinstance(cell, bool) or "_" in str(cell):
@@ -381,9 +364,14 @@ def _frame_of(table: dict[str, Any], path: Any) -> pd.DataFrame:
         names = [str(m) for m in table[METER]]
         index = pd.MultiIndex.from_arrays([names, index], names=[METER, TIME])
     values = {}
-    for header, cells_of_column in table.items():
-        if header not in {time, METER, LOCAL, OFFSET}:
-            column = _columns.parse(header)
-            label = _columns.label_in(pd.DataFrame(), column, column.unit)
-            values[label] = floats(cells_of_column, header, path)
+    for header in (x for x in table if x not in {time, METER, LOCAL, OFFSET}):
+        column = _columns.parse(header)
+        label = _columns.label_in(pd.DataFrame(), column, column.unit)
+        try:
+            values[label] = np.array([_float(cell) for cell in table[header]], dtype=np.float64)
+        except ValueError as error:
+            raise ConfigError(
+                f"Cannot read column {header!r} of {path!r}: {error}. "
+                "Leave the cell of a missing reading empty."
+            ) from None
     return pd.DataFrame(values, index=index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
@@ -23,8 +23,6 @@ from dentframe.wire.columns import split_element
 from dentframe.wire.topics import SERVED, TOPICS
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
     from dentframe.archive.archive import ArchiveSource
     from dentframe.cloud.client import DentCloud
 
@@ -218,5 +216,4 @@ def resolve(source: Source, meter: Any, span: tuple[Any, Any], topics: Any) -> R
             check_meters(list(meters), source.get_meters())
         except UnknownMeterError:
             check_meters(list(meters), source.get_meters(refresh=True))
-    everything = is_everything(topics)
-    return Request(meters, isinstance(meter, str), *span, keys, everything, units)
+    return Request(meters, isinstance(meter, str), *span, keys, is_everything(topics), units)

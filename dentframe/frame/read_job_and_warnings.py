@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
@@ -32,6 +33,7 @@ from dentframe.errors import (
     warn,
 )
 from dentframe.frame import assemble as _frame
+from dentframe.frame import quantify as _quantify
 from dentframe.wire.columns import ELEMENT, ordered, parse
 from dentframe.wire.pages_and_bad_cells import Page, Report
 from dentframe.wire.topics import kind_of
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_NONE: Final = np.empty((0, 0))
 _INSTANT: Final = pd.Timedelta(1, "us")
 _log = logging.getLogger("dentframe")
 
@@ -120,7 +121,7 @@ class ReadJob:
         found = [page for pages in self.pages[meter].values() for page in pages]
         if not (keep or self.resumable):
             for job, pages in self.pages[meter].items():
-                self.pages[meter][job] = tuple(replace(p, values=_NONE) for p in pages)
+                self.pages[meter][job] = tuple(replace(p, values=np.empty((0, 0))) for p in pages)
         return found
 
 
@@ -167,11 +168,7 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     if empty:
         warn_of_no_readings(reading, empty)
     frame = frame_of_meters(request, tables, shared=reading.resumable, **doubled)
-    if quantify:
-        from dentframe.frame.quantify import quantify as attach
-
-        return attach(frame)
-    return frame
+    return _quantify.quantify(frame) if quantify else frame
 
 
 def frame_of_meters(
@@ -285,9 +282,8 @@ def warn_of_losses(
         "topic": [t for t in named if report.rows and t not in topics],
         "element": [e for e in request.meters[meter] or () if report.rows and e not in elements],
     }
-    most, (_, samples) = max(
-        report.unreadable.items(), key=lambda item: item[1][0], default=("", (0, ()))
-    )
+    most = max(report.unreadable, key=lambda column: report.unreadable[column][0], default=None)
+    samples = () if most is None else report.unreadable[most][1]
     unreadable = (
         f"cell(s) in {len(report.unreadable)} column(s) are text that is no number and are missing "
         f"(NaN), most in {most}: {', '.join(map(repr, samples))}"
@@ -378,16 +374,14 @@ def complete(
 
 def _names_of(jobs: Sequence[Job]) -> list[str]:
     """The windows by name; more than two of a kind in a row as their first and last."""
-    runs: list[list[Job]] = []
-    for job in jobs:
-        last = runs[-1][-1] if runs else job
-        same = (last.meter, last.window.kind) == (job.meter, job.window.kind)
-        if same and last.window.end == job.window.start:
-            runs[-1].append(job)
-        else:
-            runs.append([job])
+    breaks = [
+        i
+        for i, (one, other) in enumerate(pairwise(jobs), 1)
+        if (one.meter, one.window.kind, one.window.end)
+        != (other.meter, other.window.kind, other.window.start)
+    ]
     names: list[str] = []
-    for run in runs:
-        named = [f"{job.meter} {job.window}" for job in run]
-        names += named if len(run) <= 2 else [f"{named[0]} to {run[-1].window}"]
+    for first, last in pairwise([0, *breaks, len(jobs)]):
+        named = [f"{job.meter} {job.window}" for job in jobs[first:last]]
+        names += named if len(named) <= 2 else [f"{named[0]} to {jobs[last - 1].window}"]
     return names

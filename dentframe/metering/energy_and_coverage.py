@@ -415,16 +415,13 @@ def status(coverage: Floats, flags: Ints) -> npt.NDArray[np.int64]:
 
 def first_covered(c: Cumulative) -> int:
     """The first instant that readings tell about [us]: an interval mean begins before its label."""
-    first = int(c.at[0])
-    if c.source == "register":
-        return first
-    return int(c.t[int(np.searchsorted(c.t, first)) - 1])
+    first = int(np.searchsorted(c.t, c.at[0]))
+    return int(c.t[first if c.source == "register" else first - 1])
 
 
 def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
-    flagged = (c.special.flags & int(Flag.UNEXPLAINED_JUMP)) != 0
-    withheld = flagged & ~c.special.ok
+    withheld = ((c.special.flags & int(Flag.UNEXPLAINED_JUMP)) != 0) & ~c.special.ok
     at = c.special.at[withheld]
     claimed = c.special.more[withheld]
     return list(zip(c.t[at].tolist(), c.t[at + 1].tolist(), claimed.tolist(), strict=True))
@@ -437,8 +434,8 @@ def reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int, Ints]:
     """
     if len(rows) == 0:
         return t, E, 0, rows
-    low, high, none = int(rows[0]), int(rows[-1]), len(t) == 0
-    if none:
+    low, high = int(rows[0]), int(rows[-1])
+    if len(t) == 0:
         t, E = np.array([low], dtype=np.int64), np.zeros(1)
     head = int(low < t[0])
     tail = int(high > t[-1] or (len(t) == 1 and not head))
@@ -446,8 +443,7 @@ def reaching(t: Ints, E: Floats, rows: Ints) -> tuple[Ints, Floats, int, Ints]:
         end = [max(high, int(t[-1]) + 1)] * tail
         t = np.concatenate(([low] * head, t, end)).astype(np.int64)
         E = np.pad(E, (head, tail), mode="edge")
-    padding = [0] * head + [len(t) - 2] * tail
-    return t, E, head, np.array(padding, dtype=np.int64)
+    return t, E, head, np.array([0] * head + [len(t) - 2] * tail, dtype=np.int64)
 
 
 def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MINUTE) -> Cumulative:

@@ -208,17 +208,13 @@ def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
 
 
 def that_stand_out(
-    t: Ints,
-    r: Floats,
-    steps: Floats,
-    spacing: Ints,
-    verdicts: dict[int, Verdict],
-    means: Cumulative | None,
+    t: Ints, r: Floats, steps: Floats, verdicts: dict[int, Verdict], means: Cumulative | None
 ) -> dict[int, Verdict]:
     """Rule 7 withholds the one to four steps whose power is far above that of all others.
 
     A step whose energy the element's interval means tell within a fifth is use.
     """
+    spacing = np.diff(t)
     power = steps / (spacing / HOUR)
     withheld = [i for i, verdict in verdicts.items() if not verdict.ok]
     power[withheld] = -1.0
@@ -314,7 +310,7 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
     if len(steps):
         greatest = max(steps.max(), -steps.min()) / (int(spacing.min()) / HOUR)
     if rules.max_kw is None and greatest > JUMP * IDLE_KW_OF_LONG:
-        verdicts |= that_stand_out(t, r, steps, spacing, verdicts, means)
+        verdicts |= that_stand_out(t, r, steps, verdicts, means)
     return _of_steps(series, t, r, spacing, verdicts, marks, rules, greatest_kw=float(greatest))
 
 

@@ -465,13 +465,16 @@ def usable(
     if meter.first is None and not conflicts and not duplicates:
         if finite.all():
             return Series(*name, t, v, NONE, NONE)
-        blank = t[~finite]
-        marks = np.full(len(blank), int(Flag.MISSING_VALUE))
-        return Series(*name, t[finite], v[finite], blank, marks)
+        none = t[~finite]
+        marks = np.full(len(none), int(Flag.MISSING_VALUE))
+        return Series(*name, t[finite], v[finite], none, marks)
     marks = np.zeros(len(t), dtype=np.int64)
     if meter.first is not None:
-        v, marks = _merge(v, meter.first)
-        finite = np.isfinite(v)
+        low, differ, same = merged(np.where(finite, v, np.nan), meter.first)
+        blank = np.isnan(low) & (np.diff(meter.first, append=len(v)) > 1)
+        marks[same | blank] = Flag.DUPLICATE_DROPPED
+        marks[differ] = Flag.CONFLICTING_DUPLICATE
+        v, finite = low, ~np.isnan(low)
     runs = [(run, Flag.CONFLICTING_DUPLICATE) for run in conflicts]
     runs += [(run, Flag.DUPLICATE_DROPPED) for run in duplicates]
     for (first, last, _), flag in runs:
@@ -494,12 +497,3 @@ def merged(values: Floats, first: Ints) -> tuple[Floats, Bools, Bools]:
     twice = np.add.reduceat(~np.isnan(values), first, axis=0, dtype=np.int64) > 1
     differ = twice & (low != np.fmax.reduceat(values, first, axis=0))
     return np.where(differ, np.nan, low), differ, twice & ~differ
-
-
-def _merge(v: Floats, first: Ints) -> tuple[Floats, Ints]:
-    """One value per instant, and the marks of those that had several rows."""
-    low, differ, same = merged(np.where(np.isfinite(v), v, np.nan), first)
-    blank = np.isnan(low) & (np.diff(first, append=len(v)) > 1)
-    marks = np.where(same | blank, int(Flag.DUPLICATE_DROPPED), 0)
-    marks[differ] = Flag.CONFLICTING_DUPLICATE
-    return low, marks

@@ -33,7 +33,7 @@ _OLD = re.compile(r"^(\d*)([HT])$")
 _STAMP = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}(:?\d{2})?")
 
 
-def zone(tz: Zone, what: str = "tz") -> dt.tzinfo:
+def zone(tz: Zone) -> dt.tzinfo:
     """The zone of a name or object, or a RangeError that says what to write."""
     if isinstance(tz, dt.tzinfo):
         return tz
@@ -43,7 +43,7 @@ def zone(tz: Zone, what: str = "tz") -> dt.tzinfo:
         return ZoneInfo(str(tz))
     except (KeyError, ValueError, OSError):
         raise RangeError(
-            f"Cannot use {tz!r} as {what}: no such time zone. "
+            f"Cannot use {tz!r} as tz: no such time zone. "
             'Use an IANA name such as "America/Los_Angeles", or "UTC".'
         ) from None
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -192,8 +192,7 @@ def build(
         return np.array([low]), np.array([high])
     given = isinstance(freq, _EDGES)
     if given:
-        listed: Any = freq
-        edges = pd.DatetimeIndex([instant(e, tz, "edge") for e in listed])
+        edges = pd.DatetimeIndex([instant(e, tz, "edge") for e in cast("Any", freq)])
         if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
             raise RangeError(
                 f"Cannot use {len(edges)} edges as periods: at least two, rising, are needed; "

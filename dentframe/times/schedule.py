@@ -18,14 +18,13 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.times.dates_and_ranges import Ints, ints, local, stamp
-from dentframe.times.periods import clock_grid
+from dentframe.times.periods import DAY_MINUTES, clock_grid
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday")
 HOLIDAY = 7
 _SETS = {"weekday": DAYS[:5], "weekend": DAYS[5:7], "holiday": DAYS[7:], "all": DAYS}
 _TIME = re.compile(r"^(\d{1,2}):(\d{2})$")
 _SEASON_DAY = re.compile(r"^(\d{1,2})-(\d{1,2})$")
-_WHOLE = 1440
 
 
 @dataclass(frozen=True)
@@ -65,22 +64,21 @@ class Window:
     season: Any = None
     span: tuple[int, int] = field(init=False, repr=False, compare=False)
     on: frozenset[int] = field(init=False, repr=False, compare=False)
-    dates: Any = field(init=False, repr=False, compare=False)
+    dates: tuple[tuple[int, int], tuple[int, int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         first, last = _minute(self.start), _minute(self.end)
-        if first == _WHOLE:
+        if first == DAY_MINUTES:
             raise ConfigError(f"Cannot start window {self.name!r} at {self.start!r}: use '00:00'.")
-        object.__setattr__(self, "span", (first, last if last > first else last + _WHOLE))
+        object.__setattr__(self, "span", (first, last if last > first else last + DAY_MINUTES))
         object.__setattr__(self, "on", _days(self.days))
         object.__setattr__(self, "dates", _season(self.season))
 
     def applies(self, day: dt.date, kind: int) -> bool:
         """Whether the window opens on a local day of that kind (0 Monday to 6, 7 holiday)."""
-        if self.dates is None or kind not in self.on:
-            return kind in self.on
         (first, last), now = self.dates, (day.month, day.day)
-        return bool(first <= now <= last if first <= last else now >= first or now <= last)
+        in_season = first <= now <= last if first <= last else now >= first or now <= last
+        return in_season and kind in self.on
 
 
 @dataclass(frozen=True)
@@ -167,7 +165,7 @@ class Schedule:
         for w in reversed(self.windows):
             on, (first, last) = np.array([*map(w.applies, every, kinds)]), w.span
             today = on[place + 1] & (minute >= first) & (minute < last)
-            name[today | (on[place] & (minute + _WHOLE < last))] = self.names.index(w.name)
+            name[today | (on[place] & (minute + DAY_MINUTES < last))] = self.names.index(w.name)
         changes = np.concatenate(([True], name[1:] != name[:-1]))
         return edges[changes], name[changes]
 
@@ -193,7 +191,7 @@ class Stretches:
 def _minute(text: Any) -> int:
     match = _TIME.match(str(text))
     value = int(match[1]) * 60 + int(match[2]) if match and int(match[2]) < 60 else -1
-    if not 0 <= value <= _WHOLE:
+    if not 0 <= value <= DAY_MINUTES:
         raise ConfigError(
             f"Cannot read {text!r} as a time of day: use '00:00' to '24:00', e.g. '16:00'."
         )
@@ -213,9 +211,8 @@ def _days(days: Any) -> frozenset[int]:
     return frozenset(found)
 
 
-def _season(season: Any) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    if season is None:
-        return None
+def _season(season: Any) -> tuple[tuple[int, int], tuple[int, int]]:
+    season = ("01-01", "12-31") if season is None else season
     try:
         # A leap year has every day that a season may name.
         days = [dt.date(2024, *map(int, _SEASON_DAY.findall(str(x))[0])) for x in season]

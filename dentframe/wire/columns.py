@@ -108,7 +108,7 @@ def is_wire(label: object) -> TypeGuard[str]:
 
 def wire_columns(labels: Iterable[object]) -> list[str]:
     """The labels that are wire names, in their order."""
-    return [x for x in labels if is_wire(x)]
+    return [x for x in labels if isinstance(x, str) and parse(x).scope != ""]
 
 
 def element_ids(labels: Iterable[object]) -> set[str]:

@@ -255,9 +255,7 @@ class SliceReader:
         null = type(None) in kinds and b'"null"' in piece.lower()
         if float in kinds or null or (not values.all() and _NEGATIVE_ZERO.search(piece)):
             raise msgspec.ValidationError
-        absent: Counter[str] = Counter()
-        blank: Counter[str] = Counter()
-        unreadable: dict[str, Counter[str]] = {}
+        absent, blank, unreadable = Counter[str](), Counter[str](), dict[str, Counter[str]]()
         for (index, cell), count in found.items():
             column, text = columns[index], "" if cell is None else cell.value
             if cell is _ABSENT:
