@@ -227,7 +227,6 @@ def _foot(of: Statement, rated: bool) -> list[str]:
 
 WORDS = tomllib.loads((Path(__file__).parent / "templates/words.toml").read_text(encoding="utf-8"))
 """The words of page one, of audit sheets and of notes; the file says what they are of."""
-STATUSES: dict[str, str] = WORDS["statuses"]
 TERMS: dict[str, str] = WORDS["terms"]
 """By the unit of a line, or the part of the energy that its name ends with."""
 FLAGS: dict[str, tuple[str, str]] = {flag: tuple(words) for flag, words in WORDS["flags"].items()}
@@ -268,7 +267,7 @@ def explained(of: Statement) -> list[tuple[str, str]]:
     """
     parts: list[Line | Reading] = [*of.lines, *of.readings]
     statuses, flags = {p.status for p in parts}, {f for p in parts for f in p.flags}
-    found = [(k, v) for k, v in STATUSES.items() if k in statuses]
+    found = [(k, v) for k, v in WORDS["statuses"].items() if k in statuses]
     said = {x for line in of.lines for x in (line.unit, line.name.rpartition(": ")[2])}
     said |= {x for x in TERMS if any(line.basis and x in line.note for line in of.lines)}
     found += [(k, v) for k, v in TERMS.items() if k in said]

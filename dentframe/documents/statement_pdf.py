@@ -207,8 +207,7 @@ def _table(
         col_widths=widths, text_align=align, width=pdf.epw, align="LEFT", v_align="TOP",
         line_height=size * 0.47, borders_layout="HORIZONTAL_LINES", padding=(0.5, _PADDING),
     ) as drawn:  # fmt: skip
-        drawn.row(columns)
-        for texts in cells:
+        for texts in (columns, *cells):
             drawn.row(texts)
         if total:
             pdf.set_font(style="B", size=size + _LARGER)
@@ -326,8 +325,7 @@ def _earlier(pdf: Any, periods: Sequence[Texts]) -> None:
             pdf.set_fill_color(*BLUE)
             pdf.rect(pdf.get_x(), pdf.get_y() + 1, room * share, _ROW - 2, style="F")
         pdf.set_x(pdf.l_margin + pdf.epw - _AMOUNT)
-        pdf.cell(_AMOUNT, _ROW, texts[3], align="R")
-        pdf.ln(_ROW)
+        pdf.cell(_AMOUNT, _ROW, texts[3], align="R", new_x="LMARGIN", new_y="NEXT")
         pdf.line(pdf.l_margin, pdf.get_y(), pdf.l_margin + pdf.epw, pdf.get_y())
 
 

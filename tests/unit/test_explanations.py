@@ -20,7 +20,7 @@ JARGON = re.compile(r"interpolat|telescop|register|rollover|glitch|NaN|residual|
 def test_every_flag_and_status_has_words():
     """Whatever the readings carry can be explained; `recorded` needs no words."""
     assert set(explanations.FLAGS) == {str(x.name).lower() for x in Flag}
-    assert set(explanations.STATUSES) == set(STATUSES) - {"recorded"}
+    assert set(explanations.WORDS["statuses"]) == set(STATUSES) - {"recorded"}
 
 
 @pytest.mark.parametrize("flag", sorted(explanations.FLAGS))
