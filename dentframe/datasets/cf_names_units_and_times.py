@@ -24,7 +24,7 @@ from dentframe.metering.series import note_of, own_name, time_index
 from dentframe.times.dates_and_ranges import is_utc
 from dentframe.verbs.inputs_and_keywords import by_meter, interval_of
 from dentframe.wire import columns as _columns
-from dentframe.wire.columns import CHANNEL, ELEMENT
+from dentframe.wire.columns import CHANNEL, ELEMENT, Column
 from dentframe.wire.topics import RESULTS, TOPICS, kind_of
 
 TIME, METER = "time", "meter"
@@ -39,14 +39,6 @@ TAKEN = frozenset(
 _ILLEGAL = re.compile(r"[^A-Za-z0-9_+\-.]")
 
 
-@dataclass(frozen=True)
-class Slot:
-    """What one variable holds: a topic over its elements, its channels or what else there is."""
-
-    topic: str
-    scope: str
-
-
 def clean(text: str) -> str:
     """Text as a name that netCDF and Zarr allow: ASCII, no slash, a letter or digit first."""
     name = _ILLEGAL.sub("_", text)
@@ -58,24 +50,28 @@ def dim_of(scope: str) -> str:
     return DIMS.get(scope) or free(clean(scope), TAKEN)
 
 
-def variable_names(slots: Collection[Slot]) -> dict[Slot, str]:
+def variable_names(slots: Collection[Column]) -> dict[Column, str]:
     """A name for each slot: the topic, with the scope only where a topic has several.
+
+    A slot is what one variable holds: a topic over its elements, its channels or what else there
+    is, written as a column without an id.
 
     Examples
     --------
-    >>> list(variable_names([Slot("dPF", "Ch"), Slot("dPF", "Elm"), Slot("A", "Ch")]).values())
+    >>> slots = [Column("dPF", "Ch"), Column("dPF", "Elm"), Column("A", "Ch")]
+    >>> list(variable_names(slots).values())
     ['dPF_ch', 'dPF_elm', 'A']
     """
     topics = [slot.topic for slot in slots]
     dims = {dim_of(s.scope) for s in slots}
-    names: dict[Slot, str] = {}
+    names: dict[Column, str] = {}
     for slot in slots:
         name = _suffixed(slot) if topics.count(slot.topic) > 1 else clean(slot.topic)
         names[slot] = free(name, TAKEN | dims | set(names.values()))
     return names
 
 
-def _suffixed(slot: Slot) -> str:
+def _suffixed(slot: Column) -> str:
     return f"{clean(slot.topic)}_{clean(slot.scope).lower()}"
 
 
@@ -87,18 +83,18 @@ def free(name: str, taken: Iterable[str]) -> str:
     return name
 
 
-def slot_of(name: str, attrs: Mapping[str, Any], dim: str) -> Slot:
+def slot_of(name: str, attrs: Mapping[str, Any], dim: str) -> Column:
     """What a variable of this name holds, laid along `dim`.
 
     The attrs tell, but only where they agree with the name: arithmetic keeps the attrs of
     its first operand, and a variable made of ``A`` is not ``A``.
     """
     scope = SCOPES.get(dim) or str(attrs.get("scope", dim))
-    own = Slot(str(attrs.get("topic", "")), scope)
+    own = Column(str(attrs.get("topic", "")), scope)
     names = {x.rstrip("_") for x in (clean(own.topic), _suffixed(own))}
     if own.topic and name.rstrip("_") in names:
         return own
-    return Slot(name.removesuffix(f"_{clean(scope).lower()}") or name, scope)
+    return Column(name.removesuffix(f"_{clean(scope).lower()}") or name, scope)
 
 
 _METHODS = {"interval_mean": "mean", "interval_energy": "sum", "unknown": None}
@@ -119,7 +115,7 @@ def long_name(topic: str) -> str:
     return _LONG.get(topic, topic)
 
 
-def variable_attrs(slot: Slot, unit: str | None) -> dict[str, str]:
+def variable_attrs(slot: Column, unit: str | None) -> dict[str, str]:
     """The attrs of a variable whose unit is written `unit`, as the wire or a label spells it."""
     kind = kind_of(slot.topic, unit)
     attrs = {"long_name": long_name(slot.topic), **unit_attrs(unit)}

@@ -20,7 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from dentframe.datasets import cf_names_units_and_times as variables
-from dentframe.datasets.cf_names_units_and_times import METER, TIME, Grid, Slot, clean, free
+from dentframe.datasets.cf_names_units_and_times import METER, TIME, Grid, clean, free
 from dentframe.errors import ConfigError, RangeError, UnitError, import_extra
 from dentframe.frame.select import keep_meters
 from dentframe.wire import columns as _columns
@@ -76,15 +76,15 @@ def to_dataset(
         )
     grid = variables.grid_of(frame, cure)
     columns = {x: _columns.parse(x) for x in _columns.wire_columns(frame.columns)}
-    slots: dict[Slot, dict[str, Column]] = {}
+    slots: dict[Column, dict[str, Column]] = {}
     for label, column in columns.items():
-        slots.setdefault(Slot(column.topic, column.scope), {})[label] = column
+        slots.setdefault(Column(column.topic, column.scope), {})[label] = column
     along: dict[str, dict[str, None]] = {variables.dim_of(slot.scope): {} for slot in slots}
     # A2 before A10, over all variables of a dimension.
     for column in sorted(columns.values(), key=lambda column: _columns.sort_key(column)[3:]):
         along[variables.dim_of(column.scope)].setdefault(column.id)
     found = {
-        name: _variable(frame, slot, slots[slot], grid, along)
+        name: _variable(frame, slot, slots[slot], along[variables.dim_of(slot.scope)], grid)
         for slot, name in variables.variable_names(slots).items()
     }
     others = [x for x in texts if not _columns.is_wire(x) and _fits(frame[x])]
@@ -118,11 +118,7 @@ def _fits(column: pd.Series[Any]) -> bool:
 
 
 def _variable(
-    frame: pd.DataFrame,
-    slot: Slot,
-    columns: Mapping[str, Column],
-    grid: Grid,
-    along: Mapping[str, Collection[str]],
+    frame: pd.DataFrame, slot: Column, columns: dict[str, Column], ids: Collection[str], grid: Grid
 ) -> xr.Variable:
     units = list(dict.fromkeys(_columns.unit_text(frame, x) for x in columns))
     first = units[0]
@@ -132,16 +128,15 @@ def _variable(
             f"{' and '.join(map(str, units))}. Bring them to one unit first, e.g. "
             f'convert({{"{slot.topic}": "{first}"}}).'
         )
-    dim = variables.dim_of(slot.scope)
     cells = {column.id: _numbers(frame[label]) for label, column in columns.items()}
     dtype = np.result_type(*cells.values())
-    if len(cells) < len(along[dim]) and dtype.kind != "f":
+    if len(cells) < len(ids) and dtype.kind != "f":
         dtype = np.dtype(np.float64)
-    values = np.empty((len(frame), len(along[dim])), dtype)
-    for i, name in enumerate(along[dim]):
+    values = np.empty((len(frame), len(ids)), dtype)
+    for i, name in enumerate(ids):
         values[:, i] = cells.get(name, np.nan)
     attrs = variables.variable_attrs(slot, first)
-    return xr.Variable((*grid.dims, dim), grid.laid(values), attrs)
+    return xr.Variable((*grid.dims, variables.dim_of(slot.scope)), grid.laid(values), attrs)
 
 
 def _numbers(column: pd.Series[Any]) -> npt.NDArray[Any]:
@@ -182,7 +177,7 @@ def _is_json(value: Any) -> bool:
         return False
 
 
-def readings(dataset: xr.Dataset) -> dict[str, tuple[Slot, str]]:
+def readings(dataset: xr.Dataset) -> dict[str, tuple[Column, str]]:
     """What each variable of readings holds, and the dimension or scalar that has its ids.
 
     Readings are variables of numbers over time and elements, channels or what else has ids.
@@ -271,9 +266,8 @@ def _frame(computed: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
     found = readings(computed)
     # Rows come from meter, time, then whatever else there is.
     dims = {str(d) for name, (_, dim) in found.items() for d in computed[name].dims if d != dim}
-    more = dims - {METER, TIME} if found else set()
     first = [METER] if METER in (dims if found else computed.dims) else []
-    sizes = {d: computed.sizes.get(d, 1) for d in (*first, TIME, *sorted(more))}
+    sizes = {d: computed.sizes.get(d, 1) for d in (*first, TIME, *sorted(dims - {METER, TIME}))}
     bare = pd.DataFrame(index=_index(computed, list(sizes), layout))
     note = _loaded(whole.attrs.get(_columns.ATTRS))
     attrs: Any = layout.attrs | ({_columns.ATTRS: note} if note else {})
@@ -289,8 +283,7 @@ def _frame(computed: xr.Dataset, whole: xr.Dataset) -> pd.DataFrame:
             dtype: Any = "object" if layout.dtypes.get(label) == "object" else "str"
             values = pd.Series([str(v) for v in values], dtype=dtype).array
         columns[label] = values
-    order = [x for x in layout.columns if x in columns]
-    order += [x for x in columns if x not in set(order)]
+    order = list(dict.fromkeys(x for x in (*layout.columns, *columns) if x in columns))
     frame = pd.DataFrame({i: columns[x] for i, x in enumerate(order)}, index=bare.index)
     known: Any = layout.labels_dtype if layout.labels_dtype in {"object", "str"} else None
     frame.columns = pd.Index(order, dtype=known, name=layout.labels_name)
@@ -317,15 +310,11 @@ def _index(dataset: xr.Dataset, dims: Sequence[str], layout: Layout) -> pd.Index
     names = own if len(own) == len(dims) else list(dims)
     if len(dims) == 1:
         return when.rename(names[0])
-    levels: list[pd.Index] = []
-    for dim in dims:
-        dtype: Any = layout.meter_dtype if dim == METER else None
-        if dim == TIME:
-            levels.append(when)
-        elif dim in dataset.coords:
-            levels.append(pd.Index(dataset[dim].to_numpy(), dtype=dtype))
-        else:
-            levels.append(pd.RangeIndex(dataset.sizes[dim]))
+    dtypes: dict[str, Any] = {METER: layout.meter_dtype} if METER in dataset.coords else {}
+    levels = [
+        when if dim == TIME else pd.Index(dataset[dim].to_numpy(), dtype=dtypes.get(dim))
+        for dim in dims
+    ]
     return pd.MultiIndex.from_product(levels, names=names)
 
 
@@ -340,7 +329,7 @@ def _flat(array: xr.DataArray, sizes: Mapping[str, int], dim: str) -> npt.NDArra
 def _columns_of(
     array: xr.DataArray,
     whole: xr.DataArray,
-    slot: Slot,
+    slot: Column,
     dim: str,
     sizes: Mapping[str, int],
     bare: pd.DataFrame,

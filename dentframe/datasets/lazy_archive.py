@@ -54,6 +54,8 @@ class Rows:
         Whose they are.
     topics : tuple of str
         The request keys.
+    columns : list of str
+        The columns that their frame has.
     minutes : numpy.ndarray of int64, shape (rows,)
         UTC minutes since 1970, sorted and unique [min].
     """
@@ -61,6 +63,7 @@ class Rows:
     archive: Archive
     meter: str
     topics: tuple[str, ...]
+    columns: list[str]
     minutes: Ints
 
     def read(self, rows: Ints, columns: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -134,21 +137,17 @@ def _dataset(
 ) -> xr.Dataset:
     """Of the frame's first and last rows come the variables, of one column what lies along time."""
     request = reading.request
-    meters = {meter: _rows(archive, reading, meter) for meter in request.meters}
-    rows = [found for found, _ in meters.values()]
+    rows = [_rows(archive, reading, meter) for meter in request.meters]
     low, high = map(_frame.first_minute, (request.start, request.end))
     empty = [r.meter for r in rows if not ((r.minutes >= low) & (r.minutes < high)).any()]
     if empty:
         _read.warn_of_no_readings(reading, empty)
-    columns = {meter: names for meter, (_, names) in meters.items()}
     edges = [replace(r, minutes=np.unique(np.r_[r.minutes[:1], r.minutes[-1:]])) for r in rows]
-    ends = convert(_frame_of(request, edges, columns))
+    ends = convert(_frame_of(request, edges))
     # An interval mean, if there is any, tells that there are time bounds.
-    one = {}
-    for meter, names in columns.items():
-        means = [x for x in names if kind_of(parse(x).topic) == "interval_mean"]
-        one[meter] = (means or names)[:1]
-    along = convert(_frame_of(request, rows, one))
+    means = [[x for x in r.columns if kind_of(parse(x).topic) == "interval_mean"] for r in rows]
+    one = [replace(r, columns=(x or r.columns)[:1]) for r, x in zip(rows, means, strict=True)]
+    along = convert(_frame_of(request, one))
     if not along.sizes[TIME]:
         return ready(ends, dropped)
     found = ends[[name for name in ends.variables if TIME not in ends[name].dims]]
@@ -163,8 +162,8 @@ def _dataset(
     return ready(found.assign_attrs(ends.attrs), dropped)
 
 
-def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> tuple[Rows, list[str]]:
-    """The rows of a meter, and the columns that its frame has."""
+def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> Rows:
+    """The rows of a meter."""
     request, pages = reading.request, reading.pages_of(meter)
     columns, chosen = _read.columns_of(reading, meter)
     table = _frame.join([replace(page, columns=()) for page in pages], ())
@@ -178,7 +177,7 @@ def _rows(archive: Archive, reading: _read.ReadJob, meter: str) -> tuple[Rows, l
         low, high = map(_frame.first_minute, (request.start, request.end))
         around = near.minutes[(near.minutes < low) | (near.minutes >= high)]
         minutes = np.union1d(minutes, around)
-    return Rows(archive, meter, request.topics, minutes), chosen
+    return Rows(archive, meter, request.topics, chosen, minutes)
 
 
 class Readings(BackendArray):
@@ -216,13 +215,10 @@ class Readings(BackendArray):
         return cube[tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)]
 
 
-def _frame_of(
-    request: Request, rows: Sequence[Rows], columns: Mapping[str, list[str]]
-) -> pd.DataFrame:
+def _frame_of(request: Request, rows: Sequence[Rows]) -> pd.DataFrame:
     """The frame of a read without its readings."""
     tables = {}
     for r in rows:
-        names = tuple(columns[r.meter])
-        none = np.full((len(r.minutes), len(names)), np.nan)
-        tables[r.meter] = _frame.Table(names, r.minutes, none)
+        none = np.full((len(r.minutes), len(r.columns)), np.nan)
+        tables[r.meter] = _frame.Table(tuple(r.columns), r.minutes, none)
     return _read.frame_of_meters(request, tables)
