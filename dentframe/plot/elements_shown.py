@@ -232,13 +232,13 @@ def power(
         wholly covered [kW], shape (elements, blocks).
     """
     cut = blocks.cut("block", window, None, None)
-    of = shown(frame, how, cut.freq, *clock, together=together)
+    of = shown(frame, how, f"{cut.step}min", *clock, together=together)
     s, e = blocks.span(cut, of.found.s, of.found.e, of.tz)
     inside = (s >= of.span[0]) & (e <= of.span[1])
     s, e = s[inside], e[inside]
     if len(s) == 0:
         raise RangeError(
-            f"Cannot draw blocks of {cut.freq}: the span holds none of them whole. "
+            f"Cannot draw blocks of {cut.step}min: the span holds none of them whole. "
             "Use a shorter window= or a longer span."
         )
     return of, s, e, np.stack([blocks.window_means(of.found, c, s, e) for c in of.series])

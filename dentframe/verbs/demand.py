@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -33,29 +32,27 @@ from dentframe.metering.series import (
     time_index,
 )
 from dentframe.times.dates_and_ranges import check_order, ints, minutes, stamp
-from dentframe.times.periods import DAY_MINUTES, clock_grid, verb_zone
+from dentframe.times.periods import DAY_MINUTES, Freq, clock_grid, verb_zone
 from dentframe.verbs import inputs_and_keywords as inputs
-from dentframe.verbs.inputs_and_keywords import CorrectedKeywords, VerbKeywords, corrected_verb
 from dentframe.verbs.reconcile import Pair, check_both_there, pairs
 from dentframe.verbs.result_frames_and_warnings import frame_of_rows, wide
 
 if TYPE_CHECKING:
     from dentframe.metering.energy_and_coverage import Cumulative
-    from dentframe.times.periods import Freq
 
 
 KINDS = ("block", "rolling")
 PLACES = 9
 
 
-@corrected_verb
+@inputs.corrected_verb
 def demand(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     kind: str = "block",
     step: Any = None,
-    **keywords: Unpack[CorrectedKeywords],
+    **keywords: Unpack[inputs.CorrectedKeywords],
 ) -> pd.DataFrame:
     """Mean power of each block or rolling window, per element.
 
@@ -124,19 +121,19 @@ def demand(
     >>> demand(kw, "30min", tz="UTC")["Demand/Elm/A"].tolist()
     [15.0, 20.0]
     """
-    of, how = in_windows(frame, None, VerbKeywords.of(frame, **keywords), window, kind, step)
+    of, how = in_windows(frame, None, inputs.VerbKeywords.of(frame, **keywords), window, kind, step)
     s, e = span(how, of.s, of.e, of.tz)
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
 
-@with_keywords(CorrectedKeywords, inputs.DEFAULTS, without=["topic"])
+@with_keywords(inputs.CorrectedKeywords, inputs.DEFAULTS, without=["topic"])
 def apparent_demand(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     kind: str = "block",
     step: Any = None,
-    **keywords: Unpack[CorrectedKeywords],
+    **keywords: Unpack[inputs.CorrectedKeywords],
 ) -> pd.DataFrame:
     """Mean apparent power of each block or rolling window, from kVAHNet (or DemandkVA).
 
@@ -181,8 +178,7 @@ def window_means(of: inputs.Inputs, c: Cumulative, s: Ints, e: Ints) -> Floats:
     return np.where((s >= low) & (e <= high), means(c, s, e, of.interval(c)), np.nan)
 
 
-@dataclass(frozen=True)
-class Cut:
+class Cut(NamedTuple):
     """How time is cut into windows.
 
     Attributes
@@ -190,17 +186,13 @@ class Cut:
     kind : str
         ``"block"`` (on the local clock, end to end) or ``"rolling"`` (overlapping).
     window, step : int
-        Length of a window, and from the end of one to the end of the next [min].
+        Length of a window, and from the end of one to the end of the next [min]; of blocks the
+        two are the same.
     """
 
     kind: str
     window: int
     step: int
-
-    @property
-    def freq(self) -> str:
-        """The longer of the two as a frequency: what decides whether a zone is needed."""
-        return f"{self.step if self.kind == 'rolling' else self.window}min"
 
 
 def cut(kind: str, window: Any, step: Any, interval: Any) -> Cut:
@@ -256,7 +248,7 @@ def _minutes(value: Any, what: str, *, divides_day: bool = False) -> int:
 def in_windows(
     frame: pd.DataFrame,
     freq: Freq,
-    keywords: VerbKeywords,
+    keywords: inputs.VerbKeywords,
     window: Any,
     kind: str = "block",
     step: Any = None,
@@ -264,11 +256,11 @@ def in_windows(
 ) -> tuple[inputs.Inputs, Cut]:
     """The series that answer for demand with a verb's periods, and how their time is cut.
 
-    `clock` is what else needs a zone, ``"D"`` for days.
+    `clock` is what else needs a zone, ``"D"`` for days; the step from window to window may too.
     """
     how = cut(kind, window, step, keywords.interval)
     answer = inputs.demand_source(frame, keywords.topic, keywords.source)
-    return inputs.inputs_of(frame, freq, answer, keywords, how.freq, *clock), how
+    return inputs.inputs_of(frame, freq, answer, keywords, f"{how.step}min", *clock), how
 
 
 def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:
@@ -331,15 +323,11 @@ def owner(s: Ints, e: Ints, starts: Ints, ends: Ints) -> Ints:
     starts, ends : ndarray of int64
         Disjoint periods in order [us UTC], shape (periods,).
     """
-    if len(starts) == 0:
-        return np.full(len(s), -1, dtype=np.int64)
-    p = np.searchsorted(starts, s, side="right") - 1
-    inside = (p >= 0) & (e <= ends[np.maximum(p, 0)])
-    return np.where(inside, p, -1)
+    period = np.searchsorted(starts, s, side="right") - 1
+    return np.where(np.searchsorted(ends, e) == period, period, -1)
 
 
-@dataclass(frozen=True)
-class Uncovered:
+class Uncovered(NamedTuple):
     """What elements may have drawn together while some of them were not covered.
 
     Attributes
@@ -460,7 +448,7 @@ def check_demand_window(
     'sliding'
     """
     check_both_there(frame, "check the demand window")
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     zone = verb_zone(time_index(frame).tz, resolved.tz)
     check_order(*resolved.bounds(frame))
     last = minutes(max_lag, "max_lag")
@@ -469,9 +457,13 @@ def check_demand_window(
             f"Cannot use max_lag={max_lag!r}: there is no other lag to compare 0 with. "
             "Use e.g. '15min'."
         )
-    lags, found = np.arange(last + 1) * MINUTE, pairs(frame, resolved)
-    both = [p for p in found if p.complete]
-    fits = [_fit(p, lags, resolved.limits(frame), _days(both)) for p in both]
+    both = [p for p in pairs(frame, resolved) if p.complete]
+    ends = [int(t) for p in both for t in p.demand.at[[0, -1]]]
+    low, high = min(ends, default=0), max(ends, default=0)
+    # Day by day; by eighths of the span where it has fewer days.
+    days = np.arange(low, high + 1, max(min(DAY, (high - low) // 8), MINUTE))
+    lags = np.arange(last + 1) * MINUTE
+    fits = [_fit(p, lags, resolved.limits(frame), days) for p in both]
     meters = meter_by_meter(fits, lambda f: f.pair.register.meter)
     made = frame_of_rows(frame, [x for m in meters for x in _rows(m, lags)], COLUMNS, zone)
     for name in ("best_lag", "own_lag", "next_lag"):
@@ -479,8 +471,7 @@ def check_demand_window(
     return made
 
 
-@dataclass(frozen=True)
-class _Fit:
+class _Fit(NamedTuple):
     """How well each lag explains one element, day by day.
 
     Attributes
@@ -502,24 +493,12 @@ class _Fit:
     yy: Floats
     past_clock: int
 
-    @property
-    def telling(self) -> bool:
-        """Whether the element drew anything, so that lags can differ."""
-        return bool(self.yy.any())
-
     def rms(self, days: Floats) -> Floats:
         """Residuals of the regression over some days [kWh], shape (lags, choices of days)."""
         xx, xy, yy = self.xx @ days, self.xy @ days, self.yy @ days
         explained = np.divide(xy**2, xx, out=np.zeros_like(xx), where=xx > 0)
         left = np.maximum(yy - explained, 0.0) / np.maximum(self.n @ days, 1)
         return np.asarray(np.sqrt(left))
-
-
-def _days(found: Sequence[Pair]) -> Ints:
-    """The days that readings lie in [us UTC]; eighths of the span where it has fewer days."""
-    low = min((int(p.demand.at[0]) for p in found), default=0)
-    high = max((int(p.demand.at[-1]) for p in found), default=0)
-    return np.arange(low, high + 1, max(min(DAY, (high - low) // 8), MINUTE))
 
 
 def _fit(pair: Pair, lags: Ints, bounds: tuple[int, int], days: Ints) -> _Fit:
@@ -548,7 +527,7 @@ def _fit(pair: Pair, lags: Ints, bounds: tuple[int, int], days: Ints) -> _Fit:
 def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
     """The rows of one meter: its elements share one clock, so they share one verdict."""
     best, after, margin, verdict = 0, 0, np.nan, "unclear"
-    telling = [f for f in meter if f.telling]
+    telling = [f for f in meter if f.yy.any()]  # where nothing was drawn, no lag differs
     if telling:
         # All days, then halves of them, each a column of 0 and 1; the same at every call.
         days = len(telling[0].n)
@@ -569,7 +548,7 @@ def _rows(meter: Sequence[_Fit], lags: Ints) -> list[tuple[Any, ...]]:
     delta, rows = [dt.timedelta(microseconds=int(x)) for x in lags], []
     for f in meter:
         found: tuple[Any, ...] = (pd.NaT, pd.NaT, np.nan, pd.NaT, *[np.nan] * 3, "unclear")
-        if f.telling:
+        if f.yy.any():
             rms = f.rms(np.ones((len(f.n), 1)))[:, 0]
             here = delta[best], delta[int(np.argmin(rms))], rms[best]
             found = (*here, delta[after], rms[after], margin, rms[0], verdict)

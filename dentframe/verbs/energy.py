@@ -8,8 +8,7 @@ window are added up per period.
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -29,13 +28,12 @@ from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.inputs_and_keywords import CorrectedKeywords, VerbKeywords, corrected_verb
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq
 
 
-@corrected_verb
+@inputs.corrected_verb
 def energy(
     frame: pd.DataFrame,
     freq: Freq = None,
@@ -44,7 +42,7 @@ def energy(
     min_coverage: float | None = None,
     schedule: Any = None,
     detail: bool = False,
-    **keywords: Unpack[CorrectedKeywords],
+    **keywords: Unpack[inputs.CorrectedKeywords],
 ) -> pd.DataFrame:
     """Energy of each period and element.
 
@@ -124,7 +122,7 @@ def energy(
     >>> float(energy(readings, "D", tz="UTC").iloc[0, 0])
     18.0
     """
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
     answer = inputs.energy_source(frame, resolved.topic, resolved.source)
@@ -132,7 +130,7 @@ def energy(
     results.warn_of_power(of.series, of.s, of.e, of.tz)
     if schedule is not None:
         return _by_window(of, schedule, edges, min_coverage, detail=detail)
-    found = [figures(c, of.s, of.e, edges=edges, least=min_coverage) for c in of.series]
+    found = [figures(c, of.s, of.e, edges=edges, least=min_coverage or 0.0) for c in of.series]
     if detail:
         return results.detail_rows(
             of, [(f.of, results.detail_of(f, of.interval(f.of))) for f in found]
@@ -203,8 +201,8 @@ def _added(
     return made, {**total, "coverage": coverage, "status": state, "flags": flags}
 
 
-@corrected_verb
-def intervals(frame: pd.DataFrame, **keywords: Unpack[CorrectedKeywords]) -> pd.DataFrame:
+@inputs.corrected_verb
+def intervals(frame: pd.DataFrame, **keywords: Unpack[inputs.CorrectedKeywords]) -> pd.DataFrame:
     """Energy of each interval between the readings of a meter.
 
     Parameters
@@ -243,7 +241,7 @@ def intervals(frame: pd.DataFrame, **keywords: Unpack[CorrectedKeywords]) -> pd.
     >>> bool(abs(parts.sum().item() - whole.sum().item()) < 1e-6)
     True
     """
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     answer = inputs.energy_source(frame, resolved.topic, resolved.source)
     of = inputs.inputs_of(frame, None, answer, resolved)
     (low, high), parts, found = resolved.limits(frame), [], []
@@ -256,7 +254,7 @@ def intervals(frame: pd.DataFrame, **keywords: Unpack[CorrectedKeywords]) -> pd.
         s, e = np.maximum(s[there], low), np.minimum(e[there], high)
         of_meter = [figures(c, s, e) for c in meter]
         found += of_meter
-        one = replace(of, series=meter)
+        one = of._replace(series=meter)
         parts.append(results.wide(one, [f.energy for f in of_meter], s, e, meter[0].meter))
     results.warn_of_figures(found, of.tz)
     if len(parts) == 1:
@@ -266,8 +264,7 @@ def intervals(frame: pd.DataFrame, **keywords: Unpack[CorrectedKeywords]) -> pd.
     return whole
 
 
-@dataclass(frozen=True)
-class Figures:
+class Figures(NamedTuple):
     """The figures of one series; every array has shape (periods,).
 
     Attributes
@@ -308,7 +305,7 @@ def figures(
     ends: Ints,
     *,
     edges: str = "interpolate",
-    least: float | None = None,
+    least: float = 0.0,
 ) -> Figures:
     """The energy of each period ``[start, end)`` of one series.
 
@@ -321,7 +318,7 @@ def figures(
     edges : str
         ``"interpolate"``, or ``"last_reading"``: each edge moves to the last reading at or
         before it, where that is at most `max_gap` away.
-    least : float, optional
+    least : float
         Energy is NaN where coverage is below this.
     """
     s, e = starts, ends
@@ -330,11 +327,10 @@ def figures(
         s, e = c.at_readings(starts, ends)
     a, b = c.both_edges(s, e)
     covered = b.covered - a.covered
-    energy = np.where(covered > 0, b.energy - a.energy, np.nan)
     coverage = share(covered, e - s)
+    known = (covered > 0) & (coverage >= least)
+    energy = np.where(known, b.energy - a.energy, np.nan)
     flags = c.flags_between(a, b) | a.flags | b.flags
-    if least is not None:
-        energy = np.where(coverage < least, np.nan, energy)
     return Figures(c, starts, ends, s, e, energy, coverage, flags, status(coverage, flags))
 
 

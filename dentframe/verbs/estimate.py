@@ -392,8 +392,7 @@ def _values(method: Method, series: pd.Series[float], gap: Gap, context: Context
     return values
 
 
-@dataclass(frozen=True)
-class _Left:
+class _Left(NamedTuple):
     """What a register knows beyond demand, step by step; arrays of shape (steps,).
 
     The first step lies before the register's readings and the last one after them: of those it

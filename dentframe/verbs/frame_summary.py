@@ -6,8 +6,7 @@ It tells what one pass over the rows tells; `gaps` and `quality` look closer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,8 +21,7 @@ from dentframe.wire.topics import RESULTS
 _LATE = 1.5  # times the interval: a longer spacing is a gap, for the cache too
 
 
-@dataclass(frozen=True)
-class RowCounts:
+class RowCounts(NamedTuple):
     """The rows of one meter, those outside the range that was read left out.
 
     Attributes

@@ -415,8 +415,7 @@ def periods(
     return build(freq, a, b, zone, cut_start=low is not None, cut_end=high is not None)
 
 
-@dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """The series of a verb and the periods it asks of them.
 
     Attributes

@@ -22,19 +22,18 @@ from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.demand import in_windows, owner, span, window_means
-from dentframe.verbs.inputs_and_keywords import TopicKeywords, VerbKeywords, topic_verb
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq
 
 
-@topic_verb
+@inputs.topic_verb
 def duration(
     frame: pd.DataFrame,
     window: Any = "15min",
     *,
     points: int = 101,
-    **keywords: Unpack[TopicKeywords],
+    **keywords: Unpack[inputs.TopicKeywords],
 ) -> pd.DataFrame:
     """Load duration curve: the demand that was reached for a share of the time.
 
@@ -74,19 +73,19 @@ def duration(
         falling = -np.sort(-x[~np.isnan(x)])
         # Shares such as 0.07 times the count must not step up by their binary noise.
         rank = np.ceil(np.round(shares * len(falling), 9)).astype(np.int64)
-        blank = np.full(points, np.nan)
-        curves.append(falling[np.maximum(rank - 1, 0)] if len(falling) else blank)
+        # Without a covered block there is only the NaN after the last one.
+        curves.append(np.append(falling, np.nan)[np.maximum(rank - 1, 0)])
     return results.by_element(of, curves, pd.Index(shares, name="share"))
 
 
-@topic_verb
+@inputs.topic_verb
 def baseload(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     q: float = 0.05,
     window: Any = "15min",
-    **keywords: Unpack[TopicKeywords],
+    **keywords: Unpack[inputs.TopicKeywords],
 ) -> pd.DataFrame:
     """What never switches off: a low quantile of block demand in each period.
 
@@ -130,13 +129,13 @@ def baseload(
 
 
 def _block_inputs(
-    frame: pd.DataFrame, freq: Freq, window: Any, keywords: TopicKeywords, *clock: str
+    frame: pd.DataFrame, freq: Freq, window: Any, keywords: inputs.TopicKeywords, *clock: str
 ) -> tuple[inputs.Inputs, tuple[Ints, Ints], list[Floats]]:
     """A verb's inputs, its blocks, and the mean power of each series in them [kW].
 
     `clock` is what else needs a zone, ``"D"`` for days.
     """
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     of, how = in_windows(frame, freq, resolved, window, "block", None, *clock)
     blocks = span(how, of.s, of.e, of.tz)
     return of, blocks, [window_means(of, c, *blocks) for c in of.series]
@@ -166,21 +165,17 @@ def _quantiles(values: Sequence[Floats], group: Ints, groups: int, q: Sequence[f
     ndarray of float
         Shape (series, groups, quantiles), NaN where a group has no value.
     """
-    found = np.full((len(values), groups, len(q)), np.nan)
-    if not values:
-        return found
     kept = group >= 0
-    table = pd.DataFrame({i: x[kept] for i, x in enumerate(values)}).groupby(group[kept])
-    for k, share in enumerate(q):
-        at = table.quantile(share)
-        found[:, at.index.to_numpy(), k] = at.to_numpy().T
-    return found
+    table = pd.DataFrame({i: x[kept] for i, x in enumerate(values)}, range(int(kept.sum())))
+    of_groups = table.groupby(group[kept])
+    found = [of_groups.quantile(x).reindex(range(groups)).to_numpy().T for x in q]
+    return np.stack(found, axis=-1)
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-@topic_verb
+@inputs.topic_verb
 def profile(
     frame: pd.DataFrame,
     by: str = "weekday",
@@ -188,7 +183,7 @@ def profile(
     *,
     window: Any = "15min",
     holidays: Sequence[Any] = (),
-    **keywords: Unpack[TopicKeywords],
+    **keywords: Unpack[inputs.TopicKeywords],
 ) -> pd.DataFrame:
     """Quantiles of block demand by local time of day and type of day.
 
@@ -286,7 +281,7 @@ _WEEK = 7 * 24 * HOUR
 _HOLIDAY = 2
 
 
-@topic_verb
+@inputs.topic_verb
 def unusual(
     frame: pd.DataFrame,
     freq: str | Window = "night",
@@ -294,7 +289,7 @@ def unusual(
     holidays: Sequence[Any] = (),
     window: Any = "15min",
     min_coverage: float | None = None,
-    **keywords: Unpack[TopicKeywords],
+    **keywords: Unpack[inputs.TopicKeywords],
 ) -> pd.DataFrame:
     """Nights, weekends or holidays that used more than the element's own profile, ranked.
 

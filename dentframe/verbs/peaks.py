@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ import pandas as pd
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, Cumulative, status, totals
 from dentframe.metering.register_rules import HOUR
-from dentframe.metering.series import Bools, Flag, Floats, Ints, time_index
+from dentframe.metering.series import NONE, Bools, Flag, Floats, Ints, time_index
 from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand
 from dentframe.verbs import inputs_and_keywords as inputs
@@ -234,8 +233,7 @@ def _missed_kw(of: inputs.Inputs, found: Sequence[Peaks]) -> list[Floats]:
     return missed
 
 
-@dataclass(frozen=True)
-class Candidates:
+class Candidates(NamedTuple):
     """Demands that may be a period's highest, in order of time.
 
     Attributes
@@ -255,7 +253,7 @@ class Candidates:
 
     def only(self, keep: Ints | Bools) -> Candidates:
         """Some of them, by position or mask."""
-        return Candidates(self.s[keep], self.e[keep], self.kw[keep], self.period[keep])
+        return Candidates._make(x[keep] for x in self)
 
 
 def known(s: Ints, e: Ints, kw: Floats, period: Ints) -> Candidates:
@@ -275,28 +273,26 @@ def highest(found: Candidates, n: int, tz: dt.tzinfo | None = None) -> Candidate
     tz : tzinfo, optional
         A zone: then at most one of each of its days, that in which an interval closes.
     """
-    day: Any = None
+    group = found.period
     if tz is not None:
-        day = local(found.e - 1, tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
-    if len(found.kw) and (n == 1 or day is not None):
+        days = local(found.e - 1, tz).tz_localize(None).as_unit("us").asi8 // (24 * HOUR)
+        group = group * _DAYS + days
+    if len(found.kw) and (n == 1 or tz is not None):
         # Sorting all of a year's candidates costs more than everything else: only those go on
         # that none of their group exceeds by more than rounding. Groups are runs.
-        group = found.period if day is None else found.period * _DAYS + day
         first = np.append(0, np.flatnonzero(group[1:] != group[:-1]) + 1)
         least = np.maximum.reduceat(found.kw, first) - 10.0 ** (1 - demand.PLACES)
         length = np.diff(np.append(first, len(group)))
         best = np.flatnonzero(found.kw >= np.repeat(least, length))
-        found, day = found.only(best), None if day is None else day[best]
+        found, group = found.only(best), group[best]
     order = np.lexsort((-np.round(found.kw, demand.PLACES), found.period))
-    if day is not None:
-        days = found.period[order] * _DAYS + day[order]
-        order = order[np.sort(np.unique(days, return_index=True)[1])]
+    if tz is not None:
+        order = order[np.sort(np.unique(group[order], return_index=True)[1])]
     period = found.period[order]
     return found.only(order[np.arange(len(period)) < np.searchsorted(period, period) + n])
 
 
-@dataclass(frozen=True)
-class Peaks:
+class Peaks(NamedTuple):
     """The peaks of one series.
 
     Attributes
@@ -364,8 +360,7 @@ def highest_of(
 def reported(c: Cumulative, starts: Ints, ends: Ints, interval: int) -> Candidates:
     """The meter's own means, each in the period ``(start, end]`` that holds its end."""
     if len(starts) == 0 or c.source != "demand":
-        none = np.empty(0, dtype=np.int64)
-        return Candidates(none, none, np.empty(0), none)
+        return Candidates(NONE, NONE, np.empty(0), NONE)
     first, last = np.searchsorted(c.at, (starts, ends), side="right")
     period = np.repeat(np.arange(len(starts)), last - first)
     k: Any = slice(first[0], last[-1])

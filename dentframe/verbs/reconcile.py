@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
 
@@ -42,8 +41,7 @@ FORWARD = 0.1
 _ZERO = 1e-9
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """One element's register and demand in one period.
 
     Attributes
@@ -128,6 +126,12 @@ def _scatter(x: Floats, y: Floats, k: float) -> float:
     return float(np.sqrt(((y - k * x) ** 2).sum() / (y**2).sum()))
 
 
+def _reversed(e: Comparison, tolerance: float) -> bool:
+    """Demand is a third of the register, or two thirds."""
+    ratio = _ratio(e, tolerance) or 0.0
+    return any(abs(3 * ratio / n - 1) <= NEAR_THIRD for n in (1, 2))
+
+
 def _sampled(e: Comparison, _: float) -> bool:
     """Scatter without bias, and readings that no mean over the window could show."""
     off = e.y - e.x
@@ -158,12 +162,7 @@ _CAUSES: tuple[tuple[str, Callable[[Comparison, float], bool]], ...] = (
     ("agrees", lambda e, tolerance: abs(e.residual) <= tolerance * abs(e.register) + _ZERO),
     ("frozen register", _frozen),
     ("lost rows", _lost),
-    (
-        "reversed CT",
-        lambda e, tolerance: any(
-            abs(3 * (_ratio(e, tolerance) or 0) / n - 1) <= NEAR_THIRD for n in (1, 2)
-        ),
-    ),
+    ("reversed CT", _reversed),
     ("CT multiplier", lambda e, tolerance: _ratio(e, tolerance) is not None),
     ("samples, not means", _sampled),
 )
@@ -338,8 +337,7 @@ OfElement: TypeAlias = Mapping[tuple[str, str], Series]
 """The readings of one element, and of its channels where they are asked for, by topic and name."""
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """What one element's register and its interval means say.
 
     Attributes

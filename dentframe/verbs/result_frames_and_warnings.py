@@ -354,7 +354,7 @@ def warn_of_figures(found: Sequence[Figures], tz: dt.tzinfo) -> None:
     if any(0 < head <= HOUR or 0 < tail <= HOUR for head, tail in ends):
         how = by(": read with bracket=True", ", and the meter has no reading right beside them")
         more = f"The first or last minutes of the span lie outside the readings{how}. {more}"
-    parts = [(f.of, {"period": f.starts, **vars(f)}) for f in found]
+    parts = [(f.of, {"period": f.starts, **f._asdict()}) for f in found]
     warn_of_coverage(parts, "energy figures", tz, more=more)
 
 

@@ -30,9 +30,7 @@ from dentframe.verbs.demand import in_windows, owner
 from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
 from dentframe.verbs.energy import figures
 from dentframe.verbs.gaps_and_coverage import within
-from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
-from dentframe.wire import columns as _columns
-from dentframe.wire.columns import Column, parse, sort_key
+from dentframe.wire.columns import Column, is_wire, parse, sort_key, unit_text, wire_columns
 from dentframe.wire.topics import kind_of
 
 
@@ -89,7 +87,7 @@ _INSTEAD = {
 }
 
 
-@with_keywords(Keywords, inputs.DEFAULTS, without=["registers", "demand_lag"])
+@with_keywords(inputs.Keywords, inputs.DEFAULTS, without=["registers", "demand_lag"])
 def stats(
     frame: pd.DataFrame,
     topic: str,
@@ -97,7 +95,7 @@ def stats(
     *,
     min_coverage: float | None = None,
     corrections: Any = (),
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[inputs.Keywords],
 ) -> pd.DataFrame:
     """Time-weighted mean, least, greatest value and coverage of a sampled topic.
 
@@ -162,7 +160,7 @@ def stats(
     >>> float(stats(amperes, "A")[("A/Ch/A1", "mean")].iloc[0])
     22.5
     """
-    resolved = VerbKeywords.of(frame, corrections=corrections, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, corrections=corrections, **keywords)
     inputs.check_share(min_coverage)
     kind = _check_kind(frame, topic)
     zone = verb_zone(time_index(frame).tz, resolved.tz, freq)
@@ -171,8 +169,8 @@ def stats(
     inputs.warn_of_spacing([x for x, _ in found], resolved.interval)
     ends = ((x.meter, int(x.t[0]), int(x.t[-1])) for x, _ in found if len(x.t))
     s, e = inputs.periods(frame, _series.span_of(frame, ends), freq, zone, resolved)
-    weighed = kind == "ratio" and MEAN in selection.topics(frame)
-    power = _samples(frame, MEAN, resolved) if weighed else []
+    weighed = kind == "ratio" and inputs.MEAN in selection.topics(frame)
+    power = _samples(frame, inputs.MEAN, resolved) if weighed else []
     weights = {(x.meter, c.scope, c.id): x for x, c in power}
     columns: dict[str | None, dict[tuple[Any, ...], Floats]] = {}
     states = []
@@ -204,18 +202,18 @@ def _check_kind(frame: pd.DataFrame, topic: str) -> str:
             f"Cannot find topic {topic!r}: that is a frequency, and the topic comes first. Use "
             f"e.g. stats('A', {topic!r})."
         )
-    label = next(x for x in _columns.wire_columns(frame.columns) if parse(x).topic == topic)
-    kind = kind_of(topic, _columns.unit_text(frame, label))
+    label = next(x for x in wire_columns(frame.columns) if parse(x).topic == topic)
+    kind = kind_of(topic, unit_text(frame, label))
     if kind not in {"sample", "ratio"}:
         raise KindError(f"Cannot compute statistics of {topic!r}: {_INSTEAD[kind]}")
     return kind
 
 
 def _samples(
-    frame: pd.DataFrame, topic: str, resolved: VerbKeywords, elements: Any = None
+    frame: pd.DataFrame, topic: str, resolved: inputs.VerbKeywords, elements: Any = None
 ) -> list[tuple[Series, Column]]:
     """The corrected series of a topic, channels and elements, meter by meter."""
-    labels = ((i, parse(x)) for i, x in enumerate(frame.columns) if _columns.is_wire(x))
+    labels = ((i, parse(x)) for i, x in enumerate(frame.columns) if is_wire(x))
     columns = sorted((x for x in labels if x[1].topic == topic), key=lambda x: sort_key(x[1]))
     meters = _series.rows(frame)
     series = _series.read(meters, frame, columns)
@@ -298,7 +296,7 @@ def load_factor(
     """
     inputs.check_share(min_coverage)
     inputs.check_one_of("kind", kind, KINDS)
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     of_peaks = replace(resolved, source="demand" if kind == "reported" else "auto")
     cut = "rolling" if kind == "rolling" else "block"
     of, how = in_windows(frame, freq, of_peaks, window, cut)
@@ -323,14 +321,14 @@ def load_factor(
     return _ratios(of, found, "load factors", min_coverage, detail=detail)
 
 
-@verb
+@inputs.verb
 def power_factor(
     frame: pd.DataFrame,
     freq: Freq = None,
     *,
     min_coverage: float | None = None,
     detail: bool = False,
-    **keywords: Unpack[Keywords],
+    **keywords: Unpack[inputs.Keywords],
 ) -> pd.DataFrame:
     """Power factor of each period: active over apparent energy, from the two registers.
 
@@ -379,14 +377,14 @@ def power_factor(
     """
     inputs.check_share(min_coverage)
     selection.check_read(frame)
-    for topic in (REGISTER, APPARENT):
+    for topic in (inputs.REGISTER, APPARENT):
         if not element_columns(frame, [topic]):
             raise KindError(
                 f"Cannot compute power factors: the frame has no {topic}/Elm/... column. Read "
-                f"topics=[{REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
+                f"topics=[{inputs.REGISTER!r}, {APPARENT!r}]; dPF readings cannot take its place."
             )
-    resolved = VerbKeywords.of(frame, **keywords)
-    of = inputs.inputs_of(frame, freq, inputs.Source((REGISTER,)), resolved)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
+    of = inputs.inputs_of(frame, freq, inputs.Source((inputs.REGISTER,)), resolved)
     every = replace(resolved, elements=None)
     kvah_registers = keyed(inputs.series_of(frame, inputs.Source((APPARENT,)), every))
     found = []

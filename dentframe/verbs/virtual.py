@@ -30,7 +30,6 @@ from dentframe.verbs import result_frames_and_warnings as results
 from dentframe.verbs.elements_by_name import Element, keyed, without_readings
 from dentframe.verbs.energy import Figures, figures
 from dentframe.verbs.gaps_and_coverage import Stretches, uncovered
-from dentframe.verbs.inputs_and_keywords import DEFAULTS, TopicKeywords, VerbKeywords
 from dentframe.wire.columns import ELEMENT, full_name, split_element
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def parse(formula: str, name: str) -> list[Term]:
     return terms
 
 
-@with_keywords(TopicKeywords, DEFAULTS, without=["elements"])
+@with_keywords(inputs.TopicKeywords, inputs.DEFAULTS, without=["elements"])
 def virtual(
     frame: pd.DataFrame,
     meters: Mapping[str, str],
@@ -139,7 +138,7 @@ def virtual(
     edges: str = "interpolate",
     min_coverage: float | None = None,
     detail: bool = False,
-    **keywords: Unpack[TopicKeywords],
+    **keywords: Unpack[inputs.TopicKeywords],
 ) -> pd.DataFrame:
     """Energy of signed sums of elements, e.g. a main less its branches.
 
@@ -192,7 +191,7 @@ def virtual(
     >>> float(virtual(pd.DataFrame(columns, index=t), {"Rest": "A - B"}).iloc[0, 0])
     20.0
     """
-    resolved = VerbKeywords.of(frame, **keywords)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
     inputs.check_one_of("edges", edges, inputs.EDGES)
     inputs.check_share(min_coverage)
     formulas = _formulas(frame, meters)
