@@ -213,7 +213,7 @@ class Meters:
         if want not in self._series:
             series = inputs.series_of(self.frame, want, self.keywords)
             if len(series) > 1 or self.elements is not None:
-                series = summed_series(self.frame, series, want.topics, self.elements, None)
+                series = summed_series(self.frame, series, want.topics, self.elements)
             if why := next((c.refusal for c in series if c.refusal), ""):
                 raise KindError(why)
             inputs.warn_of_spacing((c.series for c in series), self.keywords.interval)

@@ -95,7 +95,7 @@ class Shown:
             names = [x for x in summed(site) if split_element(x)[0] in meters] or None
         if names is None and (not together or len(found.series) == 1):
             names = "all"
-        series = summed_series(frame, found.series, found.source.topics, names, None)
+        series = summed_series(frame, found.series, found.source.topics, names)
         if together and site is not None and isinstance(names, str) and names == "all":
             every = {c.name for c in series}
             inner = [x for x in every if x in site.elements and site.elements[x].parent in every]

@@ -20,17 +20,9 @@ import pandas as pd
 
 from dentframe.accessor_methods import with_keywords
 from dentframe.errors import ConfigError, RangeError
+from dentframe.metering import series as _series
 from dentframe.metering.register_rules import HOUR, MINUTE
-from dentframe.metering.series import (
-    ESTIMATES,
-    Bools,
-    Flag,
-    Floats,
-    Ints,
-    element_columns,
-    meter_by_meter,
-    time_index,
-)
+from dentframe.metering.series import Bools, Flag, Floats, Ints, element_columns, time_index
 from dentframe.times.dates_and_ranges import check_order, ints, minutes, stamp
 from dentframe.times.periods import DAY_MINUTES, Freq, clock_grid, verb_zone
 from dentframe.verbs import inputs_and_keywords as inputs
@@ -121,7 +113,9 @@ def demand(
     >>> demand(kw, "30min", tz="UTC")["Demand/Elm/A"].tolist()
     [15.0, 20.0]
     """
-    of, how = in_windows(frame, None, inputs.VerbKeywords.of(frame, **keywords), window, kind, step)
+    resolved = inputs.VerbKeywords.of(frame, **keywords)
+    how = cut(kind, window, step, resolved.interval)
+    of = in_windows(frame, None, resolved, how)
     s, e = span(how, of.s, of.e, of.tz)
     return wide(of, [window_means(of, c, s, e) for c in of.series], s if kind == "block" else e, e)
 
@@ -246,21 +240,14 @@ def _minutes(value: Any, what: str, *, divides_day: bool = False) -> int:
 
 
 def in_windows(
-    frame: pd.DataFrame,
-    freq: Freq,
-    keywords: inputs.VerbKeywords,
-    window: Any,
-    kind: str = "block",
-    step: Any = None,
-    *clock: str,
-) -> tuple[inputs.Inputs, Cut]:
-    """The series that answer for demand with a verb's periods, and how their time is cut.
+    frame: pd.DataFrame, freq: Freq, keywords: inputs.VerbKeywords, how: Cut, *clock: str
+) -> inputs.Inputs:
+    """The series that answer for demand, with a verb's periods whose time is cut into windows.
 
-    `clock` is what else needs a zone, ``"D"`` for days; the step from window to window may too.
+    `clock` is what needs a zone, as the step from window to window may: ``"D"`` for days.
     """
-    how = cut(kind, window, step, keywords.interval)
     answer = inputs.demand_source(frame, keywords.topic, keywords.source)
-    return inputs.inputs_of(frame, freq, answer, keywords, f"{how.step}min", *clock), how
+    return inputs.inputs_of(frame, freq, answer, keywords, f"{how.step}min", *clock)
 
 
 def span(how: Cut, starts: Ints, ends: Ints, tz: dt.tzinfo) -> tuple[Ints, Ints]:
@@ -464,7 +451,7 @@ def check_demand_window(
     days = np.arange(low, high + 1, max(min(DAY, (high - low) // 8), MINUTE))
     lags = np.arange(last + 1) * MINUTE
     fits = [_fit(p, lags, resolved.limits(frame), days) for p in both]
-    meters = meter_by_meter(fits, lambda f: f.pair.register.meter)
+    meters = _series.meter_by_meter(fits, lambda f: f.pair.register.meter)
     made = frame_of_rows(frame, [x for m in meters for x in _rows(m, lags)], COLUMNS, zone)
     for name in ("best_lag", "own_lag", "next_lag"):
         made[name] = pd.to_timedelta(made[name].astype(object)).astype("timedelta64[us]")
@@ -506,7 +493,7 @@ def _fit(pair: Pair, lags: Ints, bounds: tuple[int, int], days: Ints) -> _Fit:
     use = (t > bounds[0]) & (t <= bounds[1])
     # Windows in which the register is measured: covered, without gap, reset or the like.
     s = t - int(lags[-1]) - window
-    doubt = register.flags_in(s, t, of_edges=False) & int(ESTIMATES | Flag.GAP_BRIDGED)
+    doubt = register.flags_in(s, t, of_edges=False) & int(_series.ESTIMATES | Flag.GAP_BRIDGED)
     use &= (register.covered(s, t) == t - s) & (doubt == 0)
     t, y = t[use], pair.demand.readings[use] * (window / HOUR)
     day = np.searchsorted(days, t, side="right") - 1
@@ -519,8 +506,7 @@ def _fit(pair: Pair, lags: Ints, bounds: tuple[int, int], days: Ints) -> _Fit:
     rises = (at(t - lag) - at(t - lag - window) for lag in lags)
     xx, xy = zip(*((summed(x * x), summed(x * y)) for x in rises), strict=True)
     yy = np.tile(summed(y * y), (len(lags), 1))
-    past, count = np.unique(t % window // MINUTE, return_counts=True)
-    past_clock = int(past[np.argmax(count)]) * MINUTE if len(t) else 0
+    past_clock = int(np.bincount(t % window // MINUTE, minlength=1).argmax()) * MINUTE
     return _Fit(pair, summed(np.ones(len(t))), np.stack(xx), np.stack(xy), yy, past_clock)
 
 

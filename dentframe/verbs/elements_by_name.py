@@ -12,7 +12,6 @@ from dentframe.frame import select as selection
 from dentframe.metering.energy_and_coverage import Cumulative, from_means
 from dentframe.metering.register_rules import MINUTE
 from dentframe.metering.series import NONE, Series, element_columns, is_several, rows
-from dentframe.site.site import summed
 from dentframe.wire.columns import full_name, parse, wire_columns
 from dentframe.wire.topics import RESULTS, kind_of
 
@@ -25,10 +24,7 @@ Element: TypeAlias = tuple[str | None, str]
 
 
 def requested_elements(
-    frame: pd.DataFrame,
-    topics: Sequence[str],
-    elements: Any,
-    there: Sequence[Element] | None = None,
+    frame: pd.DataFrame, topics: Sequence[str], elements: Any, there: Sequence[Element] = ()
 ) -> list[Element] | None:
     """The elements that a caller names, as (meter, element); None where all are asked for.
 
@@ -52,7 +48,7 @@ def requested_elements(
     """
     if elements is None or (isinstance(elements, str) and elements == "all"):
         return None
-    if there is None:
+    if not there:
         letters = list(dict.fromkeys(c.id for _, c in element_columns(frame, topics)))
         there = [(m.meter, x) for m in rows(frame) for x in letters]
     if not isinstance(elements, Iterable):
@@ -116,11 +112,7 @@ def without_readings(meter: str | None, element: str) -> Cumulative:
 
 
 def summed_series(
-    frame: pd.DataFrame,
-    series: Sequence[Cumulative],
-    topics: Sequence[str],
-    elements: Any,
-    site: Any,
+    frame: pd.DataFrame, series: Sequence[Cumulative], topics: Sequence[str], elements: Any
 ) -> list[Cumulative]:
     """The series of the elements that are summed, in the order in which they are named.
 
@@ -133,9 +125,7 @@ def summed_series(
     topics : sequence of str
         The topics that answer.
     elements : str, list of str, or None
-        ``"all"``, or names; None asks `site`.
-    site : Site or None
-        Its roles tell, by `dentframe.site.site.summed`.
+        ``"all"``, or names; None where nothing names them.
 
     Raises
     ------
@@ -146,8 +136,7 @@ def summed_series(
     KindError
         For one that is no register.
     """
-    names = summed(site) if elements is None and site is not None else elements
-    if names is None:
+    if elements is None:
         raise ConfigError(
             "Cannot tell which elements make up the site: a main beside its branches would "
             "count twice. Name them, e.g. "
@@ -156,7 +145,7 @@ def summed_series(
                 "--elements A,C, or say --elements all.",
             )
         )
-    named = requested_elements(frame, topics, names)
+    named = requested_elements(frame, topics, elements)
     if named is None:
         return list(series)
     there = keyed(series)

@@ -14,15 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError
-from dentframe.metering.energy_and_coverage import (
-    FOREVER,
-    NAT,
-    Cumulative,
-    first_covered,
-    share,
-    status,
-    totals,
-)
+from dentframe.metering.energy_and_coverage import Cumulative, first_covered, share, status, totals
 from dentframe.metering.series import NONE, Flag, Floats, Ints, meter_by_meter
 from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.schedule import Schedule
@@ -161,20 +153,17 @@ def _by_window(
     cells, cell = np.unique(pieces.period * n + pieces.window, return_inverse=True)
     s, e = of.s[cells // n], of.e[cells // n]
     windows = np.array(schedule.names, dtype=object)[cells % n]
-    parts = [
-        _added(
-            figures(c, pieces.s, pieces.e, edges=edges), cell, s, e, of.interval(c), least or 0.0
-        )
-        for c in of.series
-    ]
+    of_pieces = [figures(c, pieces.s, pieces.e, edges=edges) for c in of.series]
+    parts = [_added(f, cell, s, e, of.interval(f.of), least or 0.0) for f in of_pieces]
     if detail:
-        more, columns = {"window": windows, "cell": np.arange(len(s))}, ("window", *results.COLUMNS)
-        return results.detail_rows(of, [(f.of, x | more) for f, x in parts], columns, "cell")
+        more = {"window": windows, "period": np.arange(len(s))}
+        every = [(f.of, x | more) for f, x in parts]
+        return results.detail_rows(of, every, ("window", *results.COLUMNS))
     if least is None:
         results.warn_of_figures([f for f, _ in parts], of.tz)
     made = results.wide(of, [f.energy for f, _ in parts], s, e)
-    every = np.tile(windows, len(made) // max(len(s), 1))
-    return made.set_index(pd.Index(every, dtype=object, name="window"), append=True)
+    repeated = np.tile(windows, len(made) // max(len(s), 1))
+    return made.set_index(pd.Index(repeated, dtype=object, name="window"), append=True)
 
 
 def _added(
@@ -250,7 +239,7 @@ def intervals(frame: pd.DataFrame, **keywords: Unpack[inputs.CorrectedKeywords])
         edges = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
         t = np.unique(np.concatenate([NONE, *edges]))
         s, e = t[:-1], t[1:]
-        there = (e > of.s.min(initial=FOREVER)) & (s < of.e.max(initial=NAT))
+        there = (e > of.s) & (s < of.e)  # of the one period; where there is none, no edge is
         s, e = np.maximum(s[there], low), np.minimum(e[there], high)
         of_meter = [figures(c, s, e) for c in meter]
         found += of_meter
@@ -300,12 +289,7 @@ def moving(c: Cumulative, edges: str) -> Cumulative:
 
 
 def figures(
-    c: Cumulative,
-    starts: Ints,
-    ends: Ints,
-    *,
-    edges: str = "interpolate",
-    least: float = 0.0,
+    c: Cumulative, starts: Ints, ends: Ints, *, edges: str = "interpolate", least: float = 0.0
 ) -> Figures:
     """The energy of each period ``[start, end)`` of one series.
 
@@ -334,13 +318,8 @@ def figures(
     return Figures(c, starts, ends, s, e, energy, coverage, flags, status(coverage, flags))
 
 
-STEPS = (
-    Flag.DECREASE_UNCLASSIFIED
-    | Flag.UNEXPLAINED_DECREASE
-    | Flag.UNEXPLAINED_JUMP
-    | Flag.RESET
-    | Flag.AMBIGUOUS_FALL
-)
+FALLS = Flag.UNEXPLAINED_DECREASE | Flag.DECREASE_UNCLASSIFIED | Flag.RESET | Flag.AMBIGUOUS_FALL
+STEPS = FALLS | Flag.UNEXPLAINED_JUMP
 """What happens at one step of a register, and so has a time."""
 
 

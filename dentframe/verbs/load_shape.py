@@ -21,7 +21,7 @@ from dentframe.times.dates_and_ranges import local
 from dentframe.times.schedule import HOLIDAY, Schedule, Window
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.demand import in_windows, owner, span, window_means
+from dentframe.verbs.demand import cut, in_windows, owner, span, window_means
 
 if TYPE_CHECKING:
     from dentframe.times.periods import Freq
@@ -136,7 +136,8 @@ def _block_inputs(
     `clock` is what else needs a zone, ``"D"`` for days.
     """
     resolved = inputs.VerbKeywords.of(frame, **keywords)
-    of, how = in_windows(frame, freq, resolved, window, "block", None, *clock)
+    how = cut("block", window, None, resolved.interval)
+    of = in_windows(frame, freq, resolved, how, *clock)
     blocks = span(how, of.s, of.e, of.tz)
     return of, blocks, [window_means(of, c, *blocks) for c in of.series]
 

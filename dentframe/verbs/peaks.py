@@ -17,6 +17,7 @@ from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, Cumulative, status, totals
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import NONE, Bools, Flag, Floats, Ints, time_index
+from dentframe.site.site import summed
 from dentframe.times.dates_and_ranges import ints, local
 from dentframe.verbs import demand
 from dentframe.verbs import inputs_and_keywords as inputs
@@ -150,8 +151,8 @@ def peaks(
         how, answer = None, _reported_source(frame, resolved, window, step)
         of = inputs.inputs_of(frame, freq, answer, resolved)
     else:
-        window = "15min" if window is None else window
-        of, how = demand.in_windows(frame, freq, resolved, window, kind, step)
+        how = demand.cut(kind, "15min" if window is None else window, step, resolved.interval)
+        of = demand.in_windows(frame, freq, resolved, how)
     found = highest_of(of, how, n, per_day=per_day)
     missed = _missed_kw(of, found)
     parts = [(p.of, _arrays(of, p, kw, min_coverage)) for p, kw in zip(found, missed, strict=True)]
@@ -317,12 +318,7 @@ class Peaks(NamedTuple):
 
 
 def highest_of(
-    of: inputs.Inputs,
-    how: demand.Cut | None,
-    n: int = 1,
-    *,
-    per_day: bool = False,
-    auto: bool = False,
+    of: inputs.Inputs, how: demand.Cut | None, n: int, *, per_day: bool = False, auto: bool = False
 ) -> list[Peaks]:
     """The peaks of each series of a verb.
 
@@ -458,10 +454,13 @@ def coincident(
     inputs.check_share(min_coverage)
     if not isinstance(by, str) or by not in {"site", "meter"}:
         raise ConfigError(f"Cannot use by={by!r}: use 'site' (all meters together) or 'meter'.")
-    of, how = demand.in_windows(frame, freq, resolved, window)
-    summed = summed_series(frame, of.series, of.source.topics, elements, site)
-    meters = dict.fromkeys(c.meter if by == "meter" else None for c in summed)
-    groups = [[c for c in summed if by == "site" or c.meter == m] for m in meters]
+    how = demand.cut("block", window, None, resolved.interval)
+    of = demand.in_windows(frame, freq, resolved, how)
+    if elements is None and site is not None:
+        elements = summed(site)
+    series = summed_series(frame, of.series, of.source.topics, elements)
+    meters = dict.fromkeys(c.meter if by == "meter" else None for c in series)
+    groups = [[c for c in series if by == "site" or c.meter == m] for m in meters]
     parts = [_parts(of, group, how, site, min_coverage) for group in groups]
     tables = [results.rows_of(of, x, COINCIDENT_COLUMNS, across=True) for x in parts or [[]]]
     every, accepted = [x for group in parts for x in group], min_coverage is not None

@@ -6,7 +6,7 @@ other verbs refuse (a register that falls, a column of text) is a row here.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Unpack
@@ -98,13 +98,13 @@ def quality(
         main = [p.demand if len(p.demand.at) else p.register for p in pairs]
         s, e = inputs.periods(frame, inputs.default_bounds(frame, main), None, zone, resolved)
         of = inputs.Inputs(frame, inputs.Source((MEAN, REGISTER)), zone, main, s, e, resolved)
-        span, times = (int(s[0]), int(e[-1])) if len(s) else (0, 0), dict[str | None, list[int]]()
+        span = (int(s[0]), int(e[-1])) if len(s) else (0, 0)
         inside = {k: {n: _clip(x, *span) for n, x in own.items()} for k, own in series.items()}
+        times = defaultdict[str | None, list[int]](list)
         for (meter, _), own in inside.items():
-            ends = [int(t) for x in own.values() for t in (*x.t[:1], *x.t[-1:])]
-            times.setdefault(meter, []).extend(ends)
+            times[meter] += [int(t) for x in own.values() for t in (*x.t[:1], *x.t[-1:])]
         for k, pair in zip(keys, pairs, strict=True):
-            ends, own = times.get(k[0], []), inside.get(k, {})
+            ends, own = times[k[0]], inside.get(k, {})
             # The steps that reach into the span are as they were in the whole column.
             c = pair.register.cut(*span)
             edges = (int(c.t[0]), int(c.t[-1])) if len(c.t) else span

@@ -16,6 +16,7 @@ import numpy as np
 from dentframe.metering.energy_and_coverage import Cumulative, jumps
 from dentframe.metering.register_rules import HOUR, Rules
 from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
+from dentframe.verbs.energy import FALLS
 from dentframe.verbs.gaps_and_coverage import Gaps, within
 from dentframe.verbs.inputs_and_keywords import FEWEST, TOO_CLOSE, TOO_FAR
 
@@ -34,7 +35,6 @@ LOADED = 0.05
 STEADY, SWINGING = 0.05, 0.25
 """Differences of energy and of current that do not, and do, contradict an equal demand."""
 _NAN = float("nan")
-_FALLS = Flag.UNEXPLAINED_DECREASE | Flag.DECREASE_UNCLASSIFIED | Flag.RESET | Flag.AMBIGUOUS_FALL
 
 Findings = Iterator[tuple[int, int, int, str, float]]
 """Start, end [us UTC], count, severity and energy in doubt [kWh]."""
@@ -92,12 +92,8 @@ class ElementReadings:
 
     def channels(self, topic: str) -> dict[str, Series]:
         """The readings of a topic by channel, in order of their names."""
-        own = self.register.element
-        return {
-            name: x
-            for (t, name), x in sorted(self.series.items(), key=lambda i: i[0])
-            if t == topic and name != own
-        }
+        own, all_of = self.register.element, self.series
+        return {x: all_of[t, x] for t, x in sorted(all_of) if t == topic and x != own}
 
     @cached_property
     def current(self) -> tuple[Ints, Floats]:
@@ -214,7 +210,7 @@ def falling_register(x: ElementReadings) -> Findings:
         t, steps = c.series.t, np.diff(c.series.values)
         yield t[0], t[-1], int((steps < 0).sum()), "error", float(np.abs(steps).sum())
         return
-    for i in np.flatnonzero(c.flags & int(_FALLS)).tolist():
+    for i in np.flatnonzero(c.flags & int(FALLS)).tolist():
         hours = float((c.t[i + 1] - c.t[i]) / HOUR)
         risk = float(c.hi[i] - c.inc[i]) if c.ok[i] else max(x.mean_kw, 0.0) * hours
         yield c.t[i], c.t[i + 1], 1, "warning" if c.flags[i] & Flag.RESET else "error", risk

@@ -313,10 +313,6 @@ def _comparisons(pair: Pair, starts: Ints, ends: Ints) -> Iterator[Comparison]:
         readings = slice(max(begin, 1) - 1, until)
         at, r = pair.register.at[readings], pair.register.readings[readings]
         falls = 1 + np.flatnonzero(np.diff(r) < 0)
-        by_register, by_demand = (
-            np.add.reduceat(z[of][inside[of]], first_pieces) if len(within) else np.empty(0)
-            for z in (x, y)
-        )
         yield Comparison(
             start=int(t[first]),
             end=int(t[last]),
@@ -324,8 +320,8 @@ def _comparisons(pair: Pair, starts: Ints, ends: Ints) -> Iterator[Comparison]:
             demand=float(y[of][counted[of]].sum()) + none,
             at_gaps=float((y - x)[of][gaps[of]].sum()) + none,
             coverage=float(length[of][known].sum() / max(length[of].sum(), 1)),
-            x=by_register,
-            y=by_demand,
+            x=np.add.reduceat(x[of][inside[of]], first_pieces),
+            y=np.add.reduceat(y[of][inside[of]], first_pieces),
             adjacent=np.diff(within[first_pieces], prepend=-2) == 1,
             falls=r[falls - 1] - r[falls],
             during=pair.demand.energy_at(at[falls]) - pair.demand.energy_at(at[falls - 1]),

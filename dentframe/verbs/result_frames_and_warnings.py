@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from dentframe.metering.energy_and_coverage import FOREVER, NAT, STATUSES, first
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import SCHEMA, Flag, element_columns, is_several, meters_of, names
 from dentframe.times.dates_and_ranges import local, stamp
-from dentframe.verbs.elements_by_name import requested_elements
+from dentframe.verbs.elements_by_name import Element, requested_elements
 from dentframe.wire.columns import ATTRS, ELEMENT
 from dentframe.wire.topics import TOPICS
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from dentframe.verbs.inputs_and_keywords import Inputs
 
 
+Parts: TypeAlias = "Sequence[tuple[Cumulative, Mapping[str, Any]]]"
+"""Of each element its arrays by column, all of one length: instants in microseconds, status as a
+position in `STATUSES`, flags as bits."""
 MISSING = STATUSES.index("missing")
 COLUMNS = (
     "start", "end", "element", "energy", "coverage", "status", "lo", "hi", "readings", "expected",
@@ -45,7 +48,7 @@ def by_element(
     of: Inputs,
     values: Sequence[Floats],
     index: pd.Index,
-    shown: Sequence[tuple[str | None, str]] | None = None,
+    shown: Sequence[Element] | None = None,
     prefix: str = "",
 ) -> pd.DataFrame:
     """A figure per element as columns ``A, C, E``, over (meter, index) in a frame of several.
@@ -70,10 +73,7 @@ def by_element(
     meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})
     letters = sorted({x for _, x in shown or by_key}, key=lambda x: (len(x), x))
     blank = np.full(len(index), np.nan)
-    columns = {
-        prefix + x: np.concatenate([blank[:0], *(by_key.get((m, x), blank) for m in meters)])
-        for x in letters
-    }
+    columns = {prefix + x: np.ravel([by_key.get((m, x), blank) for m in meters]) for x in letters}
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
     return pd.DataFrame(columns, index=both)
 
@@ -143,12 +143,7 @@ def in_pint(of: Inputs) -> bool:
 
 
 def rows_of(
-    of: Inputs,
-    parts: Sequence[tuple[Cumulative, dict[str, Any]]],
-    columns: Sequence[str],
-    *,
-    order: str = "period",
-    across: bool = False,
+    of: Inputs, parts: Parts, columns: Sequence[str], *, across: bool = False
 ) -> pd.DataFrame:
     """Figures as rows: by meter, period, element and rank, as every verb of rows has them.
 
@@ -156,13 +151,11 @@ def rows_of(
     ----------
     of : Inputs
         Series and periods.
-    parts : sequence of (Cumulative, dict)
-        Of each element its arrays by column, all of one length: instants in microseconds, status
-        as a position in `STATUSES`, flags as bits.
+    parts : sequence of (Cumulative, mapping)
+        Of each element its arrays by column.
     columns : sequence of str
-        The columns, after ``meter`` where the frame has several.
-    order : str
-        The array by which the rows of a meter are ordered, before element and rank.
+        The columns, after ``meter`` where the frame has several. The rows of a meter are ordered
+        by the array ``period``, shown or not, then by element and rank.
     across : bool
         Whether meters stand side by side: elements go by full ids, and no column names the meter.
     """
@@ -174,7 +167,7 @@ def rows_of(
     which = np.repeat(np.arange(len(parts)), [len(x["flags"]) for _, x in parts])
     data = {k: np.concatenate([x[k] for _, x in parts]) for k in parts[0][1]}
     meters = pd.factorize(np.array([str(c.meter) if named else "" for c, _ in parts]))[0][which]
-    rows = np.lexsort((data.get("rank", which), which, data[order], meters))
+    rows = np.lexsort((data.get("rank", which), which, data["period"], meters))
     data, which = {k: x[rows] for k, x in data.items()}, which[rows]
     of_parts = {
         "meter": [c.meter for c, _ in parts],
@@ -185,7 +178,7 @@ def rows_of(
         {
             **{k: np.array(x, dtype=object)[which] for k, x in of_parts.items() if k in columns},
             **data,
-            **{k: local(x, of.tz) for k, x in data.items() if k in _INSTANTS},
+            **{k: local(data[k], of.tz) for k in _INSTANTS.intersection(columns)},
             "status": np.array(STATUSES, dtype=object)[data["status"]],
             "flags": [names(b) for b in data["flags"].tolist()],
         }
@@ -231,6 +224,7 @@ def detail_of(f: Figures, interval: int) -> dict[str, Any]:
     for exchange, last in f.of.closings.items():
         closing[at[closes] == exchange] = last
     return {
+        "period": f.starts,
         "start": f.starts,
         "end": f.ends,
         "energy": f.energy,
@@ -258,17 +252,12 @@ def expected(s: Ints, e: Ints, interval: int) -> Ints:
 
 
 def detail_rows(
-    of: Inputs,
-    parts: Sequence[tuple[Cumulative, dict[str, Any]]],
-    columns: Sequence[str] = COLUMNS,
-    order: str = "start",
-    *,
-    across: bool = False,
+    of: Inputs, parts: Parts, columns: Sequence[str] = COLUMNS, *, across: bool = False
 ) -> pd.DataFrame:
     """The rows of ``energy(detail=True)``; with the raw figure where an element is corrected."""
     if any(c.corrected is not None for c, _ in parts):
         columns = (*columns, *CORRECTED)
-    rows = rows_of(of, parts, columns, order=order, across=across)
+    rows = rows_of(of, parts, columns, across=across)
     if parts:
         rows.attrs = attrs_of(of.source.result)
     if not parts or not in_pint(of):
@@ -296,7 +285,7 @@ def attrs_of(topic: str, ends: Ints | None = None) -> dict[Hashable | None, Any]
 
 
 def warn_of_coverage(
-    parts: Sequence[tuple[Cumulative, Mapping[str, Any]]],
+    parts: Parts,
     what: str,
     tz: dt.tzinfo,
     *,

@@ -26,7 +26,7 @@ from dentframe.times.periods import Freq, parse_freq, verb_zone
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs import peaks
 from dentframe.verbs import result_frames_and_warnings as results
-from dentframe.verbs.demand import in_windows, owner
+from dentframe.verbs.demand import cut, in_windows, owner
 from dentframe.verbs.elements_by_name import keyed, requested_elements, without_readings
 from dentframe.verbs.energy import figures
 from dentframe.verbs.gaps_and_coverage import within
@@ -298,13 +298,13 @@ def load_factor(
     inputs.check_one_of("kind", kind, KINDS)
     resolved = inputs.VerbKeywords.of(frame, **keywords)
     of_peaks = replace(resolved, source="demand" if kind == "reported" else "auto")
-    cut = "rolling" if kind == "rolling" else "block"
-    of, how = in_windows(frame, freq, of_peaks, window, cut)
+    how = cut("rolling" if kind == "rolling" else "block", window, None, of_peaks.interval)
+    of = in_windows(frame, freq, of_peaks, how)
     answer = inputs.energy_source(frame, None, resolved.source)
     energies = keyed(inputs.series_of(frame, answer, resolved))
     hours, found = (of.e - of.s) / HOUR, []
     own = None if kind == "reported" else how
-    highest = peaks.highest_of(of, own, auto=kind == "auto")
+    highest = peaks.highest_of(of, own, 1, auto=kind == "auto")
     for c, p in zip(of.series, highest, strict=True):
         peak = np.full(len(of.s), np.nan)
         peak[p.top.period] = p.top.kw
