@@ -55,14 +55,12 @@ def text_of(card: Card) -> str:
 
 def html_of(card: Card) -> str:
     """A card for a notebook."""
-    facts = [(name, value) for name, value in card.facts if value]
+    facts = [[_cell(name, tag="th"), _cell(value)] for name, value in card.facts if value]
+    heads = [_cell(h.removesuffix(">"), h, tag="th") for h in card.heads]
     parts = [
         f'<div style="font-weight:600">{_html(card.title)}</div>',
-        _table([], [[_cell(k, tag="th"), _cell(v)] for k, v in facts]),
-        _table(
-            [_cell(h.removesuffix(">"), h, tag="th") for h in card.heads],
-            [list(map(_cell, row, card.heads)) for row in card.rows],
-        ),
+        _table([], facts),
+        _table(heads, [list(map(_cell, row, card.heads)) for row in card.rows]),
         *(f'<div style="{_SMALL}">{_html(note)}</div>' for note in card.notes),
     ]
     return f'<div class="dentframe-card" style="max-width:60em">{"".join(parts)}</div>'

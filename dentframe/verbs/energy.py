@@ -124,9 +124,8 @@ def energy(
         return _by_window(of, schedule, edges, min_coverage, detail=detail)
     found = [figures(c, of.s, of.e, edges=edges, least=min_coverage or 0.0) for c in of.series]
     if detail:
-        return results.detail_rows(
-            of, [(f.of, results.detail_of(f, of.interval(f.of))) for f in found]
-        )
+        parts = [(f.of, results.detail_of(f, of.interval(f.of))) for f in found]
+        return results.detail_rows(of, parts)
     if min_coverage is None:
         results.warn_of_figures(found, of.tz)
     return results.wide(of, [f.energy for f in found], of.s, of.e)

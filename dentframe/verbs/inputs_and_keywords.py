@@ -209,9 +209,8 @@ class VerbKeywords:
             own = () if site is None else site.corrections
             every = in_force([*own, *corrected], naive_zone(time_index(frame).tz, tz))
             registers = replace(registers, corrections=tuple(every))
-        elements = given.elements
-        if isinstance(elements, str) and elements == "all":
-            elements = None
+        all_named = isinstance(given.elements, str) and given.elements == "all"
+        elements = None if all_named else given.elements
         return replace(given, tz=tz, registers=registers, elements=elements)
 
     def bounds(self, frame: pd.DataFrame) -> Bounds:

@@ -238,11 +238,10 @@ def reversed_ct(x: ElementReadings) -> Findings:
 def _third(x: ElementReadings) -> Findings:
     """Demand that is a third of what current, voltage and dPF of three channels make."""
     amperes = x.channels("A")
-    parts = [x.series.get((t, ch)) for t in ("A", "V", "dPF") for ch in amperes]
-    there = [p for p in parts if p is not None]
-    if len(amperes) != 3 or len(there) != 9:
+    keys = [(t, ch) for t in ("A", "V", "dPF") for ch in amperes]
+    if len(amperes) != 3 or not x.series.keys() >= {*keys}:
         return
-    t, (kw, *values) = _common([x.demand.series, *there])
+    t, (kw, *values) = _common([x.demand.series, *(x.series[k] for k in keys)])
     load = sum(values[i] * values[3 + i] * np.abs(values[6 + i]) for i in range(3)) / 1000
     if len(t) < REPEATS or not np.sum(load) > 0:
         return

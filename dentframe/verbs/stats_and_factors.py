@@ -303,10 +303,8 @@ def load_factor(
     answer = inputs.energy_source(frame, None, resolved.source)
     energies = keyed(inputs.series_of(frame, answer, resolved))
     hours, found = (of.e - of.s) / HOUR, []
-    own = None if kind == "reported" else how
-    highest = peaks.highest_of(of, own, 1, auto=kind == "auto")
-    for c, p in zip(of.series, highest, strict=True):
-        peak = np.full(len(of.s), np.nan)
+    for p in peaks.highest_of(of, None if kind == "reported" else how, 1, auto=kind == "auto"):
+        c, peak = p.of, np.full(len(of.s), np.nan)
         peak[p.top.period] = p.top.kw
         of_energy = energies.get((c.meter, c.element), c)
         f = figures(of_energy, of.s, of.e)
