@@ -5,7 +5,6 @@ An occupancy is one element with one party; vacancy is an occupancy of the landl
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -16,7 +15,6 @@ import pandas as pd
 
 from dentframe.errors import ConfigError, UnknownMeterError, did_you_mean
 from dentframe.site.site import EXPORT, Site
-from dentframe.times.periods import midnights
 from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER
 from dentframe.wire.columns import ELEMENT, Column, element_ids, parse, split_element, wire_columns
 
@@ -59,12 +57,11 @@ def span(site: Site, bill: UtilityBill, line: BillLine | None = None) -> Span:
     ConfigError
         Where it ends before it starts.
     """
-    is_dated = line is not None and (line.start is not None or line.end is not None)
-    of = line if line is not None and is_dated else bill
+    of = line if line is not None and (line.start or line.end) else bill
     first, last = of.start or bill.start, of.end or bill.end
     start, end = site.instant(first), site.instant(last)
     if not start < end:
-        which = f"line {of.name!r}, " if is_dated else ""
+        which = "" if of is bill else f"line {of.name!r}, "
         raise ConfigError(
             f"Cannot use {bill.file}: {which}field 'end' = {last} is not after start = {first}. "
             "The period is [start, end): end is the next read date."
@@ -156,16 +153,6 @@ def occupancies(site: Site, bill: UtilityBill) -> list[Occupancy]:
     return [x for x in found if x.start < x.end]
 
 
-def holders(
-    found: Sequence[Occupancy], start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo
-) -> list[dict[str, str]]:
-    """For each local day who held each element at its start: tenants, or the landlord."""
-    return [
-        {x.element: x.party for x in found if x.kind == OWN and x.start <= day < x.end}
-        for day in midnights(start, end, tz)
-    ]
-
-
 def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
     """Refuse elements that their meter's readings have no column for.
 
@@ -201,11 +188,9 @@ def check_frame(site: Site, names: Iterable[str], frame: pd.DataFrame) -> None:
             )
 
 
-def completed(
-    frame: pd.DataFrame, occupancies: Sequence[Occupancy], at: pd.Timestamp
-) -> pd.DataFrame:
+def completed(frame: pd.DataFrame, held: Sequence[Occupancy], at: pd.Timestamp) -> pd.DataFrame:
     """The frame over (meter, time), elements that it lacks as blanks: missing, not absent."""
-    names = list(dict.fromkeys(split_element(s.element) for s in occupancies))
+    names = list(dict.fromkeys(split_element(s.element) for s in held))
     if any(element is None for _, element in names):
         raise ConfigError(
             "Cannot find the site's elements among the readings: give them full ids in the site "

@@ -7,21 +7,18 @@ more. What no rule covers, and what rests on a refused figure, goes to ``unalloc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from dentframe.errors import ConfigError
 from dentframe.money.occupancy import COMMON, MAIN, OWN
 from dentframe.money.rounding_and_tiers import EXACT, add, add_by, allocate, parts_of, rounded
 from dentframe.money.split_usage import UNITS, Figure, Usage, needs, refused
 from dentframe.money.statement import Share
-from dentframe.money.utility_bill_and_rules import Rule
+from dentframe.money.utility_bill_and_rules import BillLine, Fee, Rule
 from dentframe.site.site import EXPORT, UNALLOCATED
-
-if TYPE_CHECKING:
-    from dentframe.money.utility_bill_and_rules import BillLine, Fee
 
 ZERO, ONE = Decimal(0), Decimal(1)
 AGREED = "agreed"
@@ -112,10 +109,9 @@ def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
     ConfigError
         For a line without a rule, or a rule without a basis.
     """
-    lines, site = whole.bill.lines, whole.site
-    rules = {line.name: whole.rules.of(line) for line in lines}
+    lines, site, of = whole.bill.lines, whole.site, whole.rules.of
     parts = [part for _, part in whole.rules.parts]
-    every: list[Rule | Fee] = [*rules.values(), *parts, *whole.rules.fees]
+    every: list[Rule | Fee] = [*map(of, lines), *parts, *whole.rules.fees]
     known = [site.landlord, *(t.name for t in site.tenants)]
     for name in (x for rule in every for x in rule.shares):
         if name not in known:
@@ -123,17 +119,13 @@ def share(whole: Usage, dated: Mapping[str, Usage]) -> list[Charge]:
                 f"Cannot share by fixed shares: {name!r} is no party of {site.name!r}. "
                 f"It has {', '.join(known)}."
             )
-    found = {
-        x.name: _of_line(dated.get(x.name, whole), x, rules[x.name])
-        for x in lines
-        if rules[x.name].by != "lines"
-    }
-    taxes = {x.name: _as_lines(whole, x, rules[x.name], found) for x in lines
-             if x.name not in found}  # fmt: skip
+    found = {x.name: [*_of_line(dated.get(x.name, whole), x)] for x in lines if of(x).by != "lines"}
+    taxes = {x.name: [*_as_lines(whole, x, found)] for x in lines if x.name not in found}
     return [c for x in lines for c in (found | taxes)[x.name]]
 
 
-def _of_line(use: Usage, line: BillLine, rule: Rule) -> list[Charge]:
+def _of_line(use: Usage, line: BillLine) -> Iterable[Charge]:
+    rule = use.rules.of(line)
     if line.amount == 0:
         return []
     if any(refused(use, basis) for basis in needs(use, rule) if basis in use.figures):
@@ -147,10 +139,9 @@ def _of_line(use: Usage, line: BillLine, rule: Rule) -> list[Charge]:
     return _charges(use, line, rule, unit, [(part, add(by.values()), by)])
 
 
-def _as_lines(
-    use: Usage, line: BillLine, rule: Rule, others: Mapping[str, Sequence[Charge]]
-) -> list[Charge]:
+def _as_lines(use: Usage, line: BillLine, others: Mapping[str, list[Charge]]) -> Iterable[Charge]:
     """A tax: shared as the lines that it is taken of were."""
+    rule = use.rules.of(line)
     names = rule.of or list(others)
     wrong = [x for x in names if x not in others]
     if wrong or not names:
@@ -270,7 +261,7 @@ def _area_days(use: Usage) -> Iterator[tuple[str, Decimal]]:
 def _charges(
     use: Usage, line: BillLine, rule: Rule, unit: str, components: Sequence[Component],
     agreed: Mapping[str, Decimal] = {},
-) -> list[Charge]:  # fmt: skip
+) -> Iterator[Charge]:  # fmt: skip
     """The amounts of a line: components to the last unit, then each by its weights [unit].
 
     What an agreed figure adds to a party's quantity is taken from the landlord, nobody else.
@@ -282,14 +273,9 @@ def _charges(
             f"Cannot share line {line.name!r} of {line.amount} by {rule.by}: its basis adds up to "
             f"{whole}. State another rule for it, e.g. area, shares or landlord."
         )
-    if rounded(line.amount, digits) != line.amount:
-        raise ConfigError(
-            f"Cannot share line {line.name!r}: its amount {line.amount} is finer than "
-            f"{digits} decimals of the currency."
-        )
+    _check_places(f"share line {line.name!r}", line.amount, digits)
     exact = [EXACT.divide(EXACT.multiply(line.amount, total), whole) for _, total, _ in given]
-    amounts = parts_of(exact, rounded(line.amount, digits), digits)
-    found = []
+    amounts = parts_of(exact, line.amount, digits)
     for (part, total, by), amount in zip(given, amounts, strict=True):
         money = allocate(amount, by, places=digits)
         quantities: Any = by if unit else dict.fromkeys(by)
@@ -300,17 +286,21 @@ def _charges(
             own = Charge(party, line.name, line.kind, part, rule.by, money[party],
                          quantities[party], unit, whole)  # fmt: skip
             if part != OWN or party not in agreed:
-                found.append(own)
+                yield own
                 continue
             quantity = EXACT.add(quantities[party], agreed[party])
             due = rounded(EXACT.divide(EXACT.multiply(line.amount, quantity), whole), digits)
-            rest = EXACT.subtract(own.amount, due)
-            found += [
-                replace(own, quantity=quantity, amount=due),
-                replace(own, party=use.site.landlord, part=AGREED, quantity=-agreed[party],
-                        amount=rest, agreed_by=party),
-            ]  # fmt: skip
-    return found
+            yield replace(own, quantity=quantity, amount=due)
+            rest = replace(own, quantity=-agreed[party], amount=EXACT.subtract(own.amount, due))
+            yield replace(rest, party=use.site.landlord, part=AGREED, agreed_by=party)
+
+
+def _check_places(what: str, amount: Decimal, digits: int) -> None:
+    """Refuse an amount that the currency cannot have."""
+    if rounded(amount, digits) != amount:
+        raise ConfigError(
+            f"Cannot {what}: its amount {amount} is finer than {digits} decimals of the currency."
+        )
 
 
 def figures_of(use: Usage, c: Charge) -> list[Figure]:
@@ -327,18 +317,16 @@ def part_of(use: Usage, c: Charge) -> Share | None:
         return None
     charged = next(x.amount for x in use.bill.lines if x.name == c.line)
     part = dict(use.rules.parts).get(c.part)
-    by = {} if part is None or c.quantity is None else weights(use, part)
-    whole = None if c.quantity is None else c.of_all
-    if part is None or c.party not in by:
-        return Share(charged, whole)
-    unit = WEIGHT_UNITS.get(part.by, "")
-    return Share(charged, whole, by[c.party], add(by.values()), unit)
+    if part is None or c.quantity is None:
+        return Share(charged, None if c.quantity is None else c.of_all)
+    by = weights(use, part)
+    return Share(charged, c.of_all, by[c.party], add(by.values()), WEIGHT_UNITS.get(part.by, ""))
 
 
 # --- the landlord's fees: lines of their own, apart from the utility's amount ------------
 
 
-def fees(use: Usage) -> list[Charge]:
+def fees(use: Usage) -> Iterator[Charge]:
     """What each party pays of each fee.
 
     Parameters
@@ -351,16 +339,13 @@ def fees(use: Usage) -> list[Charge]:
     ConfigError
         For a fee finer than the currency, or one that bears the name of a line of the bill.
     """
-    digits, found = use.digits, []
+    digits = use.digits
     # One who came after the last midnight has no day, but is a tenant of the bill.
     here = [t.name for t in use.site.tenants if any(s.party == t.name for s in use.occupancies)]
     for fee in use.rules.fees:
         whole = rounded(fee.amount, digits)
-        if fee.per != "day" and whole != fee.amount:
-            raise ConfigError(
-                f"Cannot charge fee {fee.name!r}: its amount {fee.amount} is finer than {digits} "
-                "decimals of the currency."
-            )
+        if fee.per != "day":
+            _check_places(f"charge fee {fee.name!r}", fee.amount, digits)
         if fee.name in {x.name for x in use.bill.lines}:
             raise ConfigError(
                 f"Cannot charge fee {fee.name!r}: a line of {use.bill.file} has that name. Name "
@@ -375,6 +360,4 @@ def fees(use: Usage) -> list[Charge]:
             money = {p: rounded(x, digits) for p, x in priced}
         basis = "shares" if fee.per == "shares" else f"per {fee.per}"
         for p, amount in money.items():
-            quantity = days.get(p)
-            found.append(Charge(p, fee.name, FEE, FEE, basis, amount, quantity, unit))
-    return found
+            yield Charge(p, fee.name, FEE, FEE, basis, amount, days.get(p), unit)

@@ -143,8 +143,7 @@ class Run(WithCard):
         values |= {x: where.get(x, ZERO) for x in named}
         if self.fees:
             values["fees"] = add([c.amount for c in self.fees])
-        digits = digits_of(self.site.currency)
-        money = {k: rounded(v, digits) for k, v in values.items()}
+        money = {k: rounded(v, digits_of(self.site.currency)) for k, v in values.items()}
         return pd.Series(money, dtype=object, name="amount")
 
     @cached_property
@@ -387,7 +386,7 @@ def settle(
     start = span(site, bill)[0]
     closings = {k: v for x in earlier if x.end == start for k, v in x.closings.items()}
     return Run(
-        site, bill, rules, frame, read_at, whole, dated, share(whole, dated), fees(whole),
+        site, bill, rules, frame, read_at, whole, dated, share(whole, dated), [*fees(whole)],
         tuple(earlier), closings,
     )  # fmt: skip
 

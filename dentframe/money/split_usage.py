@@ -5,7 +5,7 @@ A figure is rounded as it is printed, so that the quantity printed is the quanti
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -19,9 +19,10 @@ from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
 from dentframe.metering.register_rules import RegisterRules, micros
-from dentframe.money.occupancy import COMMON, MAIN, Occupancy, completed, holders, occupancies, span
+from dentframe.money.occupancy import COMMON, MAIN, OWN, Occupancy, completed, occupancies, span
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, printed, rounded
 from dentframe.site.site import EXPORT, Site
+from dentframe.times.periods import midnights
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import figures
 from dentframe.verbs.inputs_and_keywords import MEAN, Inputs, VerbKeywords, energy_source, inputs_of
@@ -39,9 +40,6 @@ Rows = dict[tuple[str, pd.Timestamp], Row]
 """A verb's rows by element and start."""
 MISSING: Row = {"energy": np.nan, "peak": np.nan, "coverage": 0.0, "status": "missing", "flags": ()}
 """Of what the verb has no row of."""
-Edges = Mapping[str, Sequence[pd.Timestamp]]
-"""By element the instants between which it is measured, rising."""
-_ESTIMATES = {"reset", "ambiguous_fall", "edge_in_gap"}
 UNMOVED = {"edge_in_gap", "edge_interpolated"}
 """Flags of an edge that was not moved to a reading."""
 
@@ -108,8 +106,6 @@ class Usage:
         The dates as text, where they are those of a line and not the bill's; else ``""``.
     occupancies : list of Occupancy
         Who held what.
-    holders : list of dict
-        For each local day who held each element at its start.
     figures : dict
         The figures that the lines ask for, by basis.
     """
@@ -120,8 +116,16 @@ class Usage:
     rules: SplitRules
     dated: str
     occupancies: list[Occupancy]
-    holders: list[dict[str, str]]
     figures: dict[str, list[Figure]] = field(default_factory=dict)
+
+    @cached_property
+    def holders(self) -> list[dict[str, str]]:
+        """For each local day who held each element at its start: tenants, or the landlord."""
+        held, (start, end) = self.occupancies, span(self.site, self.bill)
+        return [
+            {x.element: x.party for x in held if x.kind == OWN and x.start <= day < x.end}
+            for day in midnights(start, end, self.site.zone)
+        ]
 
     @cached_property
     def registers(self) -> RegisterRules:
@@ -178,14 +182,13 @@ def measure(
 
     A line whose first basis is refused asks for no other: it is nobody's as a whole.
     """
-    (start, end), found = span(site, bill), occupancies(site, bill)
-    every_day = holders(found, start, end, site.zone)
-    use = Usage(completed(frame, found, start), site, bill, rules, dated, found, every_day)
+    start, found = span(site, bill)[0], occupancies(site, bill)
+    use = Usage(completed(frame, found, start), site, bill, rules, dated, found)
     measured = {"energy": energies, "coincident": coincidents, "own_peak": own_peaks}
     for line in lines:
         for basis in needs(use, rules.of(line)) if line.amount else ():
             if basis not in use.figures:
-                use.figures[basis] = measured[basis](use)
+                use.figures[basis] = [*measured[basis](use)]
             if refused(use, basis):
                 break
     return use
@@ -215,7 +218,7 @@ def accepts(use: Usage, f: Figure) -> bool:
     if any(x.kind == kind and x.element in names for x in use.bill.accepted):
         return True
     # Its reason accepts an agreed figure: not what else was estimated, nor what is not covered.
-    agreed = "agreed" in f.flags and not _ESTIMATES & {*f.flags}
+    agreed = "agreed" in f.flags and not {"reset", "ambiguous_fall", "edge_in_gap"} & {*f.flags}
     if f.unit == "kWh":
         return f.status in use.rules.accept or (agreed and f.status == "estimated")
     enough = f.status != "partial" or f.coverage >= use.rules.demand_coverage
@@ -233,8 +236,8 @@ def worst_status(figures: Iterable[Figure]) -> str:
 # --- energy ------------------------------------------------------------------------------
 
 
-def energy_rows(use: Usage, edges: Edges, method: str = "") -> Rows:
-    """The energy of elements between the edges of each, by element and start.
+def energy_rows(use: Usage, edges: Mapping[str, Sequence[pd.Timestamp]], method: str = "") -> Rows:
+    """The energy of elements between the edges of each, which rise, by element and start.
 
     `method` places edges between two readings in another way than the rules.
     """
@@ -270,9 +273,9 @@ def scale_of(row: Row) -> float:
     return max((abs(float(x)) for x in readings if not pd.isna(x)), default=0.0)
 
 
-def energies(use: Usage) -> list[Figure]:
+def energies(use: Usage) -> Iterator[Figure]:
     """The energy of every occupancy [kWh]."""
-    rows, found = energy_rows(use, _edges(use.occupancies)), []
+    rows = energy_rows(use, _edges(use.occupancies))
     for occupancy in use.occupancies:
         row = rows.get((occupancy.element, occupancy.start), MISSING)
         value, agreed = energy_of(use.rules, row), Decimal(0)
@@ -281,8 +284,7 @@ def energies(use: Usage) -> list[Figure]:
             flags = {*row["flags"]} - {"agreed"}
             own = {**row, "energy": row["energy"] - row["agreed"], "flags": flags}
             agreed = EXACT.subtract(value, energy_of(use.rules, own) or Decimal(0))
-        found.append(_figure(occupancy, row, value, "kWh", agreed=agreed))
-    return found
+        yield _figure(occupancy, row, value, "kWh", agreed=agreed)
 
 
 def _edges(found: Iterable[Occupancy]) -> dict[str, tuple[pd.Timestamp, ...]]:
@@ -298,10 +300,8 @@ def _edges(found: Iterable[Occupancy]) -> dict[str, tuple[pd.Timestamp, ...]]:
 
 def _keyed(table: pd.DataFrame, start: str) -> Rows:
     """A verb's rows by element and start."""
-    return {
-        (f"{row['meter']}_{row['element']}", row[start].tz_convert("UTC")): row
-        for row in table.to_dict("records")
-    }
+    rows = table.to_dict("records")
+    return {(f"{row['meter']}_{row['element']}", row[start].tz_convert("UTC")): row for row in rows}
 
 
 def _figure(of: Occupancy, row: Row, value: Decimal | None, unit: str, **more: Any) -> Figure:
@@ -319,27 +319,23 @@ def _kw(use: Usage, kw: float) -> Decimal | None:
     return None if np.isnan(kw) else rounded(float(kw), use.rules.places)
 
 
-def coincidents(use: Usage) -> list[Figure]:
+def coincidents(use: Usage) -> Iterator[Figure]:
     """Each element's demand when all of them together drew the most [kW].
 
     It is that of whoever had the element at that instant.
     """
     branches = [s for s in use.occupancies if s.kind != MAIN]
     names = list(dict.fromkeys(s.element for s in branches))
-    edges = list(span(use.site, use.bill))
-    rows = coincident(
-        use.frame, edges, elements=names, window=use.rules.window, min_coverage=0, **use.keywords
-    )
+    how = {"window": use.rules.window, "min_coverage": 0, **use.keywords}
+    rows = coincident(use.frame, list(span(use.site, use.bill)), elements=names, **how)
     certain, note = _peak_elsewhere(use, names, rows)
-    found = []
     for row in rows.to_dict("records"):
         at, name = row["at"], str(row["element"])
         when = branches[0].start if pd.isna(at) else at.tz_convert("UTC")
         occupancy = next(s for s in branches if s.element == name and s.start <= when < s.end)
         agreed = "agreed" in row["flags"]  # an agreed peak does not say when it was
         known = {"certain": certain and not agreed, "note": _NO_KW if agreed else note}
-        found.append(_figure(occupancy, row, _kw(use, row["coincident"]), "kW", **known))
-    return found
+        yield _figure(occupancy, row, _kw(use, row["coincident"]), "kW", **known)
 
 
 def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tuple[bool, str]:
@@ -351,8 +347,7 @@ def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tup
     table = demand(use.frame, use.rules.window, start=start, end=end, **use.keywords)
     columns = [(f"Demand/Elm/{element}", meter) for meter, element in map(split_element, names)]
     blocks = table.unstack("meter")[columns].tz_convert("UTC")
-    whole = (blocks.index >= start) & (blocks.index <= end - pd.Timedelta(use.rules.window))
-    blocks = blocks[whole]
+    blocks = blocks.loc[start : end - pd.Timedelta(use.rules.window)]
     most = np.array([use.site.elements[k].rating for k in names], dtype=float)
     worst = unaffected(blocks.to_numpy().T, most, peak)
     if worst.below:
@@ -372,7 +367,7 @@ def _peak_elsewhere(use: Usage, names: Sequence[str], rows: pd.DataFrame) -> tup
     )
 
 
-def own_peaks(use: Usage) -> list[Figure]:
+def own_peaks(use: Usage) -> Iterator[Figure]:
     """Each occupancy's own peak, times its share of the period [kW].
 
     The meter's reported demand where it reports any, else that of its register by blocks. An
@@ -395,7 +390,7 @@ def own_peaks(use: Usage) -> list[Figure]:
     if any("agreed" in row["flags"] for row in rows.values()):
         others = tuple(x for x in use.registers.corrections if x.kind != "figure")
         without = rows_by(replace(use.registers, corrections=others))
-    (start, end), found = span(use.site, use.bill), []
+    start, end = span(use.site, use.bill)
     for s in occupied:
         row, own = (x.get((s.element, s.start), MISSING) for x in (rows, without))
         part, more = Fraction((s.end - s.start).value, (end - start).value), {}
@@ -411,5 +406,4 @@ def own_peaks(use: Usage) -> list[Figure]:
             more = {"certain": stated, "note": "" if stated else _NO_KW}
             if stated and value is not None and measured is not None:
                 more["agreed"] = EXACT.subtract(value, measured)
-        found.append(_figure(s, row, value, "kW", **more))
-    return found
+        yield _figure(s, row, value, "kW", **more)
