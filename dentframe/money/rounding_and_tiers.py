@@ -175,8 +175,7 @@ def add_by(pairs: Iterable[tuple[Key, Decimal]]) -> dict[Key, Decimal]:
 
 def times(value: Decimal, share: Fraction) -> Decimal:
     """The exact value times a fraction."""
-    numerator, denominator = Decimal(share.numerator), Decimal(share.denominator)
-    return EXACT.divide(EXACT.multiply(value, numerator), denominator)
+    return EXACT.divide(EXACT.multiply(value, share.numerator), share.denominator)
 
 
 def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int | None) -> Decimal:
@@ -187,6 +186,29 @@ def printed(energy: Decimal, opening: Decimal, closing: Decimal, places: int | N
     shown = EXACT.subtract(rounded(closing, places), rounded(opening, places))
     apart = EXACT.subtract(energy, EXACT.subtract(closing, opening))
     return EXACT.add(shown, rounded(apart, places))
+
+
+def around(row: Mapping[Any, Any], places: int | None) -> dict[str, Any]:
+    """The readings around a period's edges as they are printed, from a row of `detail`."""
+    found: dict[str, Any] = {}
+    for name in ("open", "close"):
+        at, value = row.get(f"{name}_at"), row.get(f"{name}_reading")
+        found[f"{name}_at"] = None if pd.isna(at) else at
+        found[f"{name}_reading"] = None if pd.isna(value) else rounded(float(value), places)
+    return found
+
+
+def bounds(
+    row: Mapping[Any, Any], used: Decimal | None, places: int | None, scale: float
+) -> dict[str, Any]:
+    """The bounds of a row of `detail` as they are printed, about the energy that is."""
+    found: dict[str, Any] = {}
+    for name, limit in (("lo", min), ("hi", max)):
+        value = row.get(name)
+        if not pd.isna(value):
+            bound = rounded(float(value), places, scale=scale)
+            found[name] = bound if used is None else limit(bound, used)
+    return found
 
 
 def allocate(amount: Any, weights: Any, *, places: int | None = 2) -> pd.Series[Any]:

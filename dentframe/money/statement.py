@@ -288,29 +288,6 @@ class Reading:
     parts: tuple[Part, ...] = ()
 
 
-def around(row: Mapping[Any, Any], places: int | None) -> dict[str, Any]:
-    """The readings around a period's edges as they are printed, from a row of `detail`."""
-    found: dict[str, Any] = {}
-    for name in ("open", "close"):
-        at, value = row.get(f"{name}_at"), row.get(f"{name}_reading")
-        found[f"{name}_at"] = None if pd.isna(at) else at
-        found[f"{name}_reading"] = None if pd.isna(value) else rounded(float(value), places)
-    return found
-
-
-def bounds(
-    row: Mapping[Any, Any], used: Decimal | None, places: int | None, scale: float
-) -> dict[str, Any]:
-    """The bounds of a row of `detail` as they are printed, about the energy that is."""
-    found: dict[str, Any] = {}
-    for name, limit in (("lo", min), ("hi", max)):
-        value = row.get(name)
-        if not pd.isna(value):
-            bound = rounded(float(value), places, scale=scale)
-            found[name] = bound if used is None else limit(bound, used)
-    return found
-
-
 @dataclass(frozen=True)
 class Past:
     """An earlier period, to compare with.
@@ -377,9 +354,6 @@ def _differing_readings(of: Statement) -> Iterator[str]:
             )
 
 
-_UNSET = Decimal("NaN")
-
-
 @dataclass(frozen=True, repr=False)
 class Statement(WithCard):
     """What one party owes for one period, with the record to check it by.
@@ -443,7 +417,7 @@ class Statement(WithCard):
     tz: str
     currency: str
     lines: tuple[Line, ...]
-    total: Decimal = _UNSET
+    total: Decimal = Decimal("NaN")
     readings: tuple[Reading, ...] = ()
     comparison: tuple[Past, ...] = ()
     tariff: Mapping[str, Any] | None = None

@@ -19,8 +19,8 @@ import numpy as np
 from dentframe.errors import ConfigError, CoverageError, KindError, by
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative, share, status
 from dentframe.metering.series import Flag, Floats, Ints, element_columns, names
-from dentframe.money.rounding_and_tiers import EXACT, add, exact, printed, rounded
-from dentframe.money.statement import Reading, around, bounds
+from dentframe.money.rounding_and_tiers import EXACT, add, around, bounds, exact, printed, rounded
+from dentframe.money.statement import Reading
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs import inputs_and_keywords as inputs

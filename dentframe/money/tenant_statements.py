@@ -21,20 +21,10 @@ from dentframe.errors import ConfigError
 from dentframe.money.credit_notes import replacing
 from dentframe.money.earlier_and_daily_use import comparison, daily, measured_year_before, own_dates
 from dentframe.money.occupancy import COMMON, OWN, span
-from dentframe.money.rounding_and_tiers import EXACT, add, exact, rounded
+from dentframe.money.rounding_and_tiers import EXACT, add, around, bounds, exact, rounded
 from dentframe.money.shares import FEE, TITLES, Charge, figures_of, part_of
 from dentframe.money.split_usage import UNMOVED, energy_rows, moves, scale_of, worst_status
-from dentframe.money.statement import (
-    Exchange,
-    Letter,
-    Line,
-    Part,
-    Reading,
-    Statement,
-    Statements,
-    around,
-    bounds,
-)
+from dentframe.money.statement import Exchange, Letter, Line, Part, Reading, Statement, Statements
 from dentframe.money.utility_bill_and_rules import PARTS
 from dentframe.site.site import EXPORT, UNALLOCATED, Tenant
 
@@ -53,7 +43,7 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
         For numbers that are not unique, an account that is lacking, or a logo that is not there.
     """
     site, bill, whole, period = run.site, run.bill, run.whole, span(run.site, run.bill)
-    measured, accepted = measured_year_before(whole), _accepted(run)
+    measured, accepted = measured_year_before(whole), [*_accepted(run)]
     own = [s for s in whole.occupancies if s.kind == OWN]
     days = daily(whole.energy.series, own, period, site.zone, run.rules.places)
     start, end = (x.tz_convert(site.zone) for x in period)
@@ -65,8 +55,7 @@ def statements(run: Run, *, landlord: bool = False) -> Statements:
         compared, why = comparison(run, party, *measured)
         held = own_dates(run, party.name)
         held_from, held_to = held if held != (start, end) else (None, None)
-        figures = [f for use in run.uses for f in use.figures.get("energy", [])]
-        mine = [f for f in figures if f.party == party.name]
+        mine = [f for x in run.uses for f in x.figures.get("energy", []) if f.party == party.name]
         reasons = [text for names, text in accepted if party.name in (names or {site.landlord})]
         found.append(Statement(
             party=party.name,
@@ -177,7 +166,6 @@ def _reading(run: Run, f: Figure) -> Reading:
             # A reading that was noted is printed no finer than the others.
             pairs = ((exact(float(x)), rounded(float(x), places)) for x in noted)
             exchanges.append(Exchange(at, *(x if x == shown else shown for x, shown in pairs)))
-    used = f.value if moves(run.rules, f.row) else None
     return Reading(
         element=_named(run, f.element),
         **edges,
@@ -185,7 +173,7 @@ def _reading(run: Run, f: Figure) -> Reading:
         coverage=f.coverage,
         status=f.status,
         flags=f.flags,
-        **bounds(f.row, used, places, scale_of(f.row)),
+        **bounds(f.row, f.value if moves(run.rules, f.row) else None, places, scale_of(f.row)),
         ct=f"CT {sizes} A" if sizes else "",
         exchanges=tuple(exchanges),
         parts=_parts(run.whole, f),
@@ -266,13 +254,12 @@ def _notes(run: Run, mine: Sequence[Figure]) -> Iterator[str]:
                 yield f"{name} is corrected, {fix.id}: {fix.reason}{by}, {f.day(fix.on)}."
 
 
-def _accepted(run: Run) -> list[tuple[set[str], str]]:
+def _accepted(run: Run) -> Iterator[tuple[set[str], str]]:
     """What the bill accepts by name, and why: each with the parties whom it concerns.
 
     Those are the ones whose own meter, common area, line or bill it is about; where it is about
     none of theirs, no party is named, and it is the landlord's.
     """
-    found = []
     for x in run.exceptions.to_dict("records") if run.bill.accepted else ():
         if x["reason"]:
             concerned = set()
@@ -284,8 +271,7 @@ def _accepted(run: Run) -> list[tuple[set[str], str]]:
                     concerned.add(c.party)
             text = WORDS["accepted"][x["kind"]].format(_named(run, x["subject"]))
             text = f"{text[0].upper()}{text[1:]}: {x['reason']}."
-            found.append((concerned - {EXPORT, UNALLOCATED}, text))
-    return found
+            yield concerned - {EXPORT, UNALLOCATED}, text
 
 
 def _note(run: Run, c: Charge, found: Sequence[Figure], share: Share | None) -> str:
