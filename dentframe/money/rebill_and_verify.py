@@ -13,7 +13,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from dentframe.atomic_files import files_in
@@ -21,13 +20,12 @@ from dentframe.errors import ConfigError, DentError, by
 from dentframe.frame.quantify import dequantify
 from dentframe.money import record_reader
 from dentframe.money.credit_notes import OTHERS, Before, Rebilling, rebilled
-from dentframe.money.record_reader import FILE, MADE_FROM, PAPERS, READINGS, RECORD, Record
+from dentframe.money.record_reader import FILE, MADE_FROM, READINGS, RECORD, Contents, Record
 from dentframe.money.split_bill import Run, settle
 from dentframe.site.corrections import Correction, corrections_of, load_corrections
 from dentframe.site.toml_tables import Table, load
 
 if TYPE_CHECKING:
-    from dentframe.money.record_reader import Contents
     from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
     from dentframe.site.site import Site
 
@@ -112,8 +110,7 @@ def rebill(
             f"Cannot re-bill {str(old.folder)!r}: it is a draft, or has open exceptions, so that "
             "nothing was billed by it. Split the bill again, with the corrections in the site file."
         )
-    around = old.folder.parent.parent if records is None else records
-    other_records = _other_records(old, around)
+    other_records = _other_records(old, old.folder.parent.parent if records is None else records)
     is_file = not isinstance(corrections, Correction | Mapping | list | tuple)
     new = load_corrections(corrections) if is_file else corrections_of(corrections)
     stated = {"others": others, "interest": interest, "interest_from": interest_from,
@@ -202,17 +199,13 @@ def _rebilling(
 ) -> Rebilling:  # fmt: skip
     """What the record of the re-bill keeps of the one before it."""
     zone, was = run.site.zone, old.rebilling
+    figures = [f for use in run.uses for found in use.figures.values() for f in found if f.party]
     direct = {
         f.party
-        for use in run.uses
-        for figures in use.figures.values()
         for f in figures
-        if f.party and any(x.element == f.element and x.touches(f.start, f.end, zone) for x in new)
+        if any(x.element == f.element and x.touches(f.start, f.end, zone) for x in new)
     }
-    before = [
-        Before(r["party"], r["line"], r["bill_line"], r["kind"], r["part"], r["amount"])
-        for r in old.charges.to_dict("records")
-    ]
+    billed = old.charges.reindex(columns=["party", "line", "bill_line", "kind", "part", "amount"])
     letters = {s.party: s.letter for s in old.statements if s.letter}
     numbers = {party: x.number for party, x in letters.items()}
     # The money was paid when the first bill was due, whatever papers came in between.
@@ -225,26 +218,25 @@ def _rebilling(
         others=terms.others,
         direct=sorted(direct),
         corrections=[x.id for x in new],
-        before=before,
+        before=[Before(*row) for row in billed.itertuples(index=False)],
         numbers={**(was.numbers if was else {}), **numbers},
         interest=terms.interest,
         interest_from=terms.interest_from or since or until,
         interest_to=terms.issued,
-        affected=_affected(old, new, others),
+        affected=sorted(_affected(old, new, others)),
         first={**numbers, **(was.first or was.numbers if was else {})},
     )
 
 
-def _affected(old: Record, new: tuple[Correction, ...], others: Sequence[Record]) -> list[str]:
+def _affected(old: Record, new: tuple[Correction, ...], others: Sequence[Record]) -> Iterator[str]:
     """Other issued records whose period, its edges included, a new correction touches."""
-    found, mine = [], old.contents
+    mine = old.contents
     for x in others:
         if x.ok and x.contents.site == mine.site and x.contents.bill != mine.bill:
             start, end = x.site.instant(x.bill.start), x.site.instant(x.bill.end)
             known = {y.id for y in x.site.corrections}
             if any(c.id not in known and c.touches(start, end, old.site.zone) for c in new):
-                found.append(x.contents.bill)
-    return sorted(found)
+                yield x.contents.bill
 
 
 # --- what else differs -------------------------------------------------------------------
@@ -264,12 +256,10 @@ def _paths(name: str, old: Any, new: Any) -> Iterator[tuple[str, str]]:
 
 def _cells(old: pd.DataFrame, new: pd.DataFrame) -> Iterator[tuple[str, str]]:
     """The readings that came otherwise, by column."""
-    a, b = old.align(new)
-    for column in a.columns:
-        x, y = a[column].to_numpy(float), b[column].to_numpy(float)
-        n = int((~((x == y) | (np.isnan(x) & np.isnan(y)))).sum())
+    a, b = old.astype(float).align(new.astype(float))
+    for column, n in (a.ne(b) & ~(a.isna() & b.isna())).sum().items():
         if n:
-            yield f"readings.{column}", f"{n} of {len(x)} readings differ"
+            yield f"readings.{column}", f"{n} of {len(a)} readings differ"
 
 
 # --- verify ------------------------------------------------------------------------------
@@ -382,7 +372,7 @@ def _unlisted(contents: Contents, again: Run) -> Iterator[str]:
     wanted += [f"{RECORD}/{x}" for x in (*MADE_FROM, *record_reader.WORKINGS)]
     if contents.ok or contents.draft:
         names = record_reader.paper_names(again, draft=contents.draft)
-        wanted += [f"{PAPERS}/{names[party]}.csv" for party in again.statements.parties]
+        wanted += [f"{record_reader.PAPERS}/{names[x]}.csv" for x in again.statements.parties]
     for name in dict.fromkeys(wanted):
         if name not in contents.files:
             yield f"File {name} is not in the record's list, which every record has."
@@ -421,8 +411,7 @@ def _compared(contents: Contents, again: Run) -> Iterator[str]:
             yield f"Table {name}: {len(before)} rows are recorded, {len(after)} come out."
         for i, (a, b) in enumerate(zip(before, after, strict=False), 1):
             names = (a.get(k) for k in ("party", "line", "subject", "element"))
-            row = f"row {i} ({' '.join(str(x) for x in names if x)})"
+            row = f"Table {name}, row {i} ({' '.join(str(x) for x in names if x)})"
             for k in b:
                 if a.get(k) != b[k]:
-                    differs = f"{k} {a.get(k)} is recorded, {b[k]} comes out"
-                    yield f"Table {name}, {row}: {differs}."
+                    yield f"{row}: {k} {a.get(k)} is recorded, {b[k]} comes out."

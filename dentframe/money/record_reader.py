@@ -50,7 +50,6 @@ FIGURES = (
 )  # fmt: skip
 """The columns of figures; the last ones are those of the verb that measured them."""
 _UNSEALED = "0" * 64
-_TIMES = {"start", "end", "open_at", "close_at"}
 _DECIMALS = {"quantity", "amount", "computed", "billed", "value", "limit", "old", "new",
              "difference"}  # fmt: skip
 
@@ -104,8 +103,7 @@ def is_sealed(path: Path, contents: Contents) -> bool:
 def load(path: Path) -> Contents:
     """Read a record's ``record.json``; raise ConfigError where it is none, naming the field."""
     try:
-        data = path.read_bytes()
-        found = msgspec.json.decode(data)
+        found = msgspec.json.decode(path.read_bytes())
         if not isinstance(found, dict) or found.get("schema") != SCHEMA:
             raise ConfigError(
                 f"Cannot read the record {str(path)!r}: it is none of schema {SCHEMA}. Another "
@@ -183,9 +181,8 @@ class Record:
     @property
     def id(self) -> str:
         """What names this record, wherever its folder lies."""
-        files = self.contents.files
-        made_from = "".join(files.get(f"{RECORD}/{x}", "") for x in (*MADE_FROM, REBILL))
-        return hashlib.sha256(made_from.encode()).hexdigest()
+        made_from = (self.contents.files.get(f"{RECORD}/{x}", "") for x in (*MADE_FROM, REBILL))
+        return hashlib.sha256("".join(made_from).encode()).hexdigest()
 
     @property
     def replaces(self) -> str:
@@ -270,7 +267,7 @@ class Record:
         """One of ``charges``, ``control``, ``exceptions`` and ``figures``, its values typed."""
         found = pd.DataFrame(self.contents.result[name])
         for column, values in found.items():
-            if column in _TIMES:
+            if column in {"start", "end", "open_at", "close_at"}:
                 times = pd.to_datetime(values, utc=True, format="ISO8601")
                 found[column] = times.dt.tz_convert(self.site.zone)
             elif column in _DECIMALS:

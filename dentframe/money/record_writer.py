@@ -31,7 +31,7 @@ from dentframe.metering.series import names
 from dentframe.money import record_reader
 from dentframe.money.credit_notes import note_statements
 from dentframe.money.occupancy import span
-from dentframe.money.record_reader import FILE, PAPERS, RECORD, Contents, json_of, tables_of
+from dentframe.money.record_reader import FILE, PAPERS, READINGS, RECORD, Contents, tables_of
 from dentframe.money.rounding_and_tiers import exact
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.energy import figures, moving
@@ -166,13 +166,11 @@ def _write_new(run: Run, part: Path, *, draft: bool) -> Contents:
     texts = {
         "site.toml": run.site.to_toml(), "bill.toml": run.bill.to_toml(),
         "rules.toml": run.rules.to_toml(), "steps.csv": _steps_csv(run),
-        "edges.json": json_of(_edges(run)),
+        "edges.json": record_reader.json_of([*_edges(run)]),
     }  # fmt: skip
     for name, text in texts.items():
         (record / name).write_text(text, encoding="utf-8")
-    csv_and_excel.to_csv(
-        run.frame[wire_columns(run.frame.columns)], record / record_reader.READINGS
-    )
+    csv_and_excel.to_csv(run.frame[wire_columns(run.frame.columns)], record / READINGS)
     program = Path(__file__).with_name("record_check_without_dentframe.py")
     shutil.copyfile(program, record / "check.py")
     if run.rebilling is not None:
@@ -219,13 +217,11 @@ def _write_papers(run: Run, part: Path, *, draft: bool) -> None:
                     raise
                 path.unlink(missing_ok=True)
                 unwritten.append(str(error))
-    body = json_of([s.to_dict() for s in statements])
+    body = record_reader.json_of([s.to_dict() for s in statements])
     (part / RECORD / record_reader.STATEMENTS).write_text(body, encoding="utf-8")
     if unwritten:
-        warn(
-            f"{len(unwritten)} statements are saved without a PDF. The first: {unwritten[0]}",
-            DentWarning,
-        )
+        lost = f"{len(unwritten)} statements are saved without a PDF. The first: {unwritten[0]}"
+        warn(lost, DentWarning)
 
 
 # --- what check.py computes from --------------------------------------------------------------
@@ -284,9 +280,8 @@ def _iso(t: int) -> str:
     return f"{np.datetime64(t, 'us')}Z".replace(".000000Z", "Z")
 
 
-def _edges(run: Run) -> list[dict[str, Any]]:
+def _edges(run: Run) -> Iterator[dict[str, Any]]:
     """Who had which element in each use of a line, and when its energy was measured."""
-    found = []
     for use in run.uses:
         low, high = map(micros, span(run.site, use.bill))
         series = use.energy.series if "energy" in use.figures else ()
@@ -318,5 +313,4 @@ def _edges(run: Run) -> list[dict[str, Any]]:
                 x.element: interval_of(use.rules.interval, split_element(x.element)[0]) // MINUTE
                 for x in use.occupancies
             }
-        found.append(part)
-    return found
+        yield part

@@ -14,7 +14,7 @@ import pandas as pd
 from dentframe.metering.register_rules import micros
 from dentframe.money.occupancy import COMMON, MAIN, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import EXACT, add, rounded
-from dentframe.money.shares import REFUSED, TOLERANCE, UNEXPLAINED, residuals
+from dentframe.money.shares import REFUSED, TITLES, TOLERANCE, UNEXPLAINED, ZERO, residuals
 from dentframe.money.split_usage import Figure, Usage, accepts, refused
 from dentframe.money.tariff_usage import CURES, remedy
 from dentframe.site.site import EXPORT, UNALLOCATED
@@ -25,9 +25,6 @@ from dentframe.wire.columns import split_element
 if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
     from dentframe.site.toml_tables import Moment
-
-ZERO = Decimal(0)
-_NAMES = {COMMON: "common areas", MAIN: "the main"}
 
 
 @dataclass(frozen=True)
@@ -115,7 +112,7 @@ def _not_recorded(use: Usage, f: Figure) -> Finding:
 
 def _detail(use: Usage, f: Figure) -> str:
     zone, facts, named = use.site.zone, list(f.flags), "demand"
-    start, end, who = f.start, f.end, f.party or _NAMES[f.kind]
+    start, end, who = f.start, f.end, f.party or TITLES.get(f.kind, "the main")
     if "site_peak" in f.row:
         (start, end), who = span(use.site, use.bill), "all elements together"
     if f.unit == "kWh":
@@ -138,9 +135,8 @@ def _energies(use: Usage) -> Iterator[Finding]:
         return
     share = EXACT.divide(EXACT.multiply(abs(use.kwh), use.rules.agree), Decimal(100))
     limit = rounded(share, use.rules.places)
-    parts = residuals(use)
     rest = next((n for n, p in use.rules.parts if p.rest), UNEXPLAINED)
-    left = parts[rest]
+    left = residuals(use)[rest]
     low = next((x for x in (use.residual, left) if x < 0), None)
     if low is not None:
         detail = f"the stated parts exceed what is left by {-low} kWh{use.dated}"
@@ -223,16 +219,14 @@ def _periods(use: Usage) -> Iterator[Finding]:
     site, bill = use.site, use.bill
     start, end = span(site, bill)
     days, hint = len(midnights(start, end, site.zone)), _exclusive_end(bill.start, bill.end)
+    compared = Decimal(days), None if bill.days is None else Decimal(bill.days), "days"
     if bill.days is not None and bill.days != days:
         detail = f"the bill states {bill.days} days, its read dates span {days}"
-        cure, stated = f"{CURES['days']} {hint}".strip(), Decimal(bill.days)
-        yield Finding(
-            "periods_differ", bill.name, detail, Decimal(days), stated, "days", remedy=cure
-        )
+        cure = f"{CURES['days']} {hint}".strip()
+        yield Finding("periods_differ", bill.name, detail, *compared, remedy=cure)
     elif bill.days is None and hint:
         detail = f"the period ends before {bill.end} begins: {days} days"
-        found = "periods_differ", bill.name, detail, Decimal(days), None, "days"
-        yield Finding(*found, remedy=hint, accepted=True)
+        yield Finding("periods_differ", bill.name, detail, *compared, remedy=hint, accepted=True)
     for line in bill.lines:
         low, high = span(site, bill, line)
         if low < start or high > end:

@@ -162,7 +162,18 @@ class UtilityBill:
     def __post_init__(self) -> None:
         if self.currency is not None:
             check_currency(self.currency, self.file)
-        _check_lines(self)
+        if not self.lines:
+            raise ConfigError(
+                f"Cannot use {self.file}: it has no lines. Type in each line of the bill as "
+                "[[lines]] with name, kind and amount."
+            )
+        names = [line.name for line in self.lines]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(
+                    f"Cannot use {self.file}: table [lines], field 'name' = {name!r} occurs "
+                    "twice. Name each line once, e.g. with its dates."
+                )
         _check_length(self, Table(vars(self), self.file))
         if self.total is not None and self.total != self.amount:
             raise ConfigError(
@@ -209,21 +220,6 @@ class UtilityBill:
     def to_toml(self) -> str:
         """Its file; reading it gives an equal bill."""
         return dump(self.to_dict())
-
-
-def _check_lines(bill: UtilityBill) -> None:
-    if not bill.lines:
-        raise ConfigError(
-            f"Cannot use {bill.file}: it has no lines. Type in each line of the bill as [[lines]] "
-            "with name, kind and amount."
-        )
-    names = [line.name for line in bill.lines]
-    for line in bill.lines:
-        if names.count(line.name) > 1:
-            raise ConfigError(
-                f"Cannot use {bill.file}: table [lines], field 'name' = {line.name!r} occurs "
-                "twice. Name each line once, e.g. with its dates."
-            )
 
 
 def _check_length(x: UtilityBill | BillLine, table: Table) -> None:
@@ -402,13 +398,11 @@ class SplitRules:
         rules = {k: Rule(r) if isinstance(r, str) else r for k, r in self.lines.items()}
         object.__setattr__(self, "lines", rules)
         table = Table(vars(self), "these rules")
+        why = f"name some of {', '.join(STATUSES)}. What is missing has no figure to accept."
         for name in ("accept", "accept_demand"):
             wrong = [x for x in getattr(self, name) if x not in STATUSES]
             if wrong or not getattr(self, name):
-                raise table.error(
-                    name,
-                    f"name some of {', '.join(STATUSES)}. What is missing has no figure to accept.",
-                )
+                raise table.error(name, why)
         table = Table({}, "these rules")  # a part or fees are too long to show
         for name, part in self.parts:
             ways = (part.percent is not None) + (part.kwh is not None) + part.rest
