@@ -63,9 +63,8 @@ def quantify(frame: pd.DataFrame) -> pd.DataFrame:
     def attach(label: str, series: pd.Series) -> tuple[str, Any]:
         if label not in found:
             return label, series.array
-        if hasattr(series.dtype, "units"):
-            return _columns.parse(label).wire, series.array
-        return _columns.parse(label).wire, series.astype(dtype(found[label])).array
+        with_unit = series if hasattr(series.dtype, "units") else series.astype(dtype(found[label]))
+        return _columns.parse(label).wire, with_unit.array
 
     return _rebuilt(frame, attach)
 
@@ -131,7 +130,16 @@ def convert(frame: pd.DataFrame, to: Mapping[str, Any]) -> pd.DataFrame:
     >>> main.dent.convert({"DemandkW": "W"}).columns.tolist()
     ['DemandkW/Elm/A [W]']
     """
-    _check_keys(frame, to)
+    labels = _columns.wire_columns(frame.columns)
+    parsed = [_columns.parse(label) for label in labels]
+    topics = list(dict.fromkeys(c.topic for c in parsed))
+    known = {*labels, *topics, *(c.wire for c in parsed)}
+    for key in to:
+        if key not in known:
+            raise UnknownTopicError(
+                f"Cannot convert {key!r}: it is neither a topic of this frame "
+                f"({', '.join(topics)}) nor one of its columns{did_you_mean(key, known)}"
+            )
 
     def change(label: str, series: pd.Series) -> tuple[str, Any]:
         column = _columns.parse(label)
@@ -157,19 +165,6 @@ def magnitudes(series: pd.Series) -> npt.NDArray[np.float64]:
     array: Any = series.array
     plain = pd.Series(array.data) if hasattr(series.dtype, "units") else series
     return plain.to_numpy(dtype="float64", na_value=np.nan)
-
-
-def _check_keys(frame: pd.DataFrame, to: Mapping[str, Any]) -> None:
-    labels = _columns.wire_columns(frame.columns)
-    parsed = [_columns.parse(label) for label in labels]
-    topics = list(dict.fromkeys(c.topic for c in parsed))
-    known = {*labels, *topics, *(c.wire for c in parsed)}
-    for key in to:
-        if key not in known:
-            raise UnknownTopicError(
-                f"Cannot convert {key!r}: it is neither a topic of this frame "
-                f"({', '.join(topics)}) nor one of its columns{did_you_mean(key, known)}"
-            )
 
 
 def _check_kind(frame: pd.DataFrame, label: str, source: Any, target: Any) -> None:

@@ -184,8 +184,7 @@ def frame_of_meters(
     topics = {*request.topics, *(parse(c).topic for c in frame.columns)}
     units = {topic: unit for topic, unit in request.units.items() if topic in topics}
     ranges = dict.fromkeys(request.meters, (request.start, request.end))
-    note = _frame.note(units, ranges, rows, elements=request.meters, **doubled)
-    frame.attrs["dentcloud"] = note
+    frame.attrs["dentcloud"] = _frame.note(units, ranges, rows, elements=request.meters, **doubled)
     return frame
 
 

@@ -94,9 +94,8 @@ def demand(series: Series, rules: Rules, window: int, lag: int) -> Cumulative:
         return raw
     ends = raw.at
     length = np.minimum(np.diff(ends, prepend=ends[:1] - window), window)
-    scaled = _scaled(raw, fixes)
     readings = raw.readings * mean_factor(ends - length, ends, fixes)
-    made = _finished(raw, replace(scaled, readings=readings), fixes)
+    made = _finished(raw, replace(_scaled(raw, fixes), readings=readings), fixes)
     for f in fixes:
         if f.kind == "figure" and f.peak is not None:
             made = _with_peak(made, f, f.peak)
@@ -153,9 +152,8 @@ def _exchanged(c: Cumulative, fixes: Sequence[Fix]) -> Cumulative:
         inside = 0 <= i < len(c.at) - 1 and c.at[i + 1] != at and c.t[k] == c.at[i]
         if not inside or not c.ok[k] or not c.flags[k] & Flag.METER_SWAP:
             continue
-        first = closing - float(c.readings[i])
         c = _cut(c, [at])
-        c.E[k + 1] = c.E[k] + first
+        c.E[k + 1] = c.E[k] + (closing - float(c.readings[i]))
         c = replace(
             c,
             at=np.insert(c.at, i + 1, at),
