@@ -205,7 +205,7 @@ def _rebilling(
         for f in figures
         if any(x.element == f.element and x.touches(f.start, f.end, zone) for x in new)
     }
-    billed = old.charges.reindex(columns=["party", "line", "bill_line", "kind", "part", "amount"])
+    billed = old.charges[["party", "line", "bill_line", "kind", "part", "amount"]]
     letters = {s.party: s.letter for s in old.statements if s.letter}
     numbers = {party: x.number for party, x in letters.items()}
     # The money was paid when the first bill was due, whatever papers came in between.

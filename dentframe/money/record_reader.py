@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from functools import cached_property
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from dentframe.frame import csv_and_excel
 from dentframe.money.credit_notes import Rebilling
 from dentframe.money.earlier_and_daily_use import BilledPeriod
 from dentframe.money.rounding_and_tiers import add, rounded
+from dentframe.money.split_exceptions import Finding
 from dentframe.money.statement import Statement, Statements
 from dentframe.money.utility_bill_and_rules import SplitRules, UtilityBill
 from dentframe.site import toml_tables
@@ -43,6 +44,11 @@ MADE_FROM = ("site.toml", "bill.toml", "rules.toml", READINGS)
 REBILL = "rebill.json"
 WORKINGS = ("steps.csv", "edges.json", "check.py")
 TABLES = ("charges", "control", "exceptions", "figures")
+CHARGES = (
+    "bill", "start", "end", "party", "role", "code", "line", "bill_line", "kind", "part", "basis",
+    "quantity", "unit", "amount", "currency", "status", "computed", "billed",
+)  # fmt: skip
+"""The columns of `Run.charges`."""
 EDGES = ("open_at", "open_reading", "close_at", "close_reading", "lo", "hi")
 FIGURES = (
     "element", "label", "party", "kind", "start", "end", "basis", "quantity", "unit", "coverage",
@@ -220,18 +226,18 @@ class Record:
     @cached_property
     def charges(self) -> pd.DataFrame:
         """One row a party and line, as `Run.charges`."""
-        return self.table("charges")
+        # The columns are there also where there is no row.
+        return self.table("charges").reindex(columns=CHARGES)
 
     @cached_property
     def figures(self) -> pd.DataFrame:
         """Every figure that a line rests on, as `Run.figures`."""
-        # A bill of fixed lines rests on none: the columns are there all the same.
         return self.table("figures").reindex(columns=FIGURES)
 
     @cached_property
     def exceptions(self) -> pd.DataFrame:
         """What had to be looked at, as `Run.exceptions`."""
-        return self.table("exceptions")
+        return self.table("exceptions").reindex(columns=[f.name for f in fields(Finding)])
 
     @cached_property
     def control(self) -> pd.Series[Any]:
@@ -271,7 +277,7 @@ class Record:
                 times = pd.to_datetime(values, utc=True, format="ISO8601")
                 found[column] = times.dt.tz_convert(self.site.zone)
             elif column in _DECIMALS:
-                decimals = values.map(lambda x: None if x is None else Decimal(x))
+                decimals = values.map(lambda x: None if pd.isna(x) else Decimal(x))
                 found[column] = decimals.astype(object)
             elif column == "flags":
                 found[column] = values.map(lambda x: tuple(str(x).split(", ")) if x else ())

@@ -19,7 +19,7 @@ from dentframe.frame.quantify import dequantify
 from dentframe.money import credit_notes, record_writer
 from dentframe.money.earlier_and_daily_use import BilledPeriod, archived_year_before
 from dentframe.money.occupancy import check_frame, dated_parts, occupancies, span
-from dentframe.money.record_reader import EDGES, FIGURES, billed_before, records_in
+from dentframe.money.record_reader import CHARGES, EDGES, FIGURES, billed_before, records_in
 from dentframe.money.rounding_and_tiers import add, add_by, digits_of, rounded
 from dentframe.money.shares import DIFFERENCE, FEE, ZERO, Charge, fees, figures_of, share
 from dentframe.money.split_exceptions import exceptions_of
@@ -35,13 +35,6 @@ if TYPE_CHECKING:
 
     from dentframe.cloud.client import DentCloud
     from dentframe.money.statement import Statement, Statements
-
-
-CHARGES = (
-    "bill", "start", "end", "party", "role", "code", "line", "bill_line", "kind", "part", "basis",
-    "quantity", "unit", "amount", "currency", "status", "computed", "billed",
-)  # fmt: skip
-"""The columns of `Run.charges`."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -107,12 +107,23 @@ def test_a_record_is_read(run, saved):
 
 
 def test_a_record_of_fixed_lines_rests_on_no_figure(tmp_path):
-    """Its table of figures has its columns all the same, and a later bill compares with none."""
+    """Its tables have their columns all the same, and a later bill compares with none."""
     run = split(bill(line("Fixed", "fixed", "10.01")), site(), frame=readings({"A": 1, "B": 1}))
     record = Record.load(run.save(tmp_path / "Jan"))
+    assert list(record.exceptions) == list(run.exceptions)
+    assert record.exceptions.empty
     assert list(record.figures) == list(run.figures)
     assert record.figures.empty
     assert record.billed == []
+
+
+def test_a_charge_without_a_quantity_is_read_as_it_was(tmp_path):
+    """The landlord's fixed line has none: None, as in the run, beside the others' decimals."""
+    rules = {"lines": {"energy": "energy", "fixed": "landlord"}}
+    what = bill(line("Energy", "energy", "600.00"), line("Fixed", "fixed", "10.00"))
+    run = split(what, site(rules=rules), frame=readings({"A": 1000, "B": 2000}))
+    found = Record.load(run.save(tmp_path / "Jan")).charges["quantity"].tolist()
+    assert found == [Decimal(1000), Decimal(2000), None] == run.charges["quantity"].tolist()
 
 
 def test_records_are_one_frame(tmp_path):
