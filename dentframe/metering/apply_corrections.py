@@ -240,6 +240,13 @@ def _at_readings(c: Cumulative, f: Fix) -> Fix:
     if f.kind != "figure":
         return f
     s, e = c.at_readings(np.array([f.start]), np.array([f.end]))
+    if s[0] == e[0]:
+        first, last = stamp(f.start).isoformat(), stamp(f.end).isoformat()
+        raise ConfigError(
+            f"Cannot use {f.name}: no reading lies after {first} and up to {last}, so that both "
+            f"ends move to the one of {stamp(int(s[0])).isoformat()}, and its energy would be of "
+            "no time. Agree on a span from one reading to a later one."
+        )
     return replace(f, start=int(s[0]), end=int(e[0]))
 
 

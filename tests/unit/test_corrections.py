@@ -323,6 +323,14 @@ def test_what_the_register_refutes_names_both_sides(df, wrong):
         days(df, wrong)
 
 
+@pytest.mark.parametrize("topic", ["kWHNet", "DemandkW"])
+def test_an_agreed_figure_between_two_readings_is_refused(df, topic):
+    """Both its ends would move to one reading, and what was agreed would be of no time."""
+    figure = make("figure", start="2024-01-02 03:01", end="2024-01-02 03:10", kwh=5, by="B")
+    with pytest.raises(ConfigError, match=r"to the one of 2024-01-02T03:00:00\+00:00, and its"):
+        days(df[[f"{topic}/Elm/A"]], figure)
+
+
 def test_an_agreed_figure_replaces_what_nobody_measured(df):
     """It adds up to the figure; what it adds to the meter is told apart."""
     figure = make("figure", start="2024-01-02", end="2024-01-03", kwh=50, by="B")
