@@ -131,7 +131,7 @@ def meters(root: Path) -> list[str]:
     """The meters of an archive, sorted."""
     found = (f for place in (root, pending_folder(root)) for f in listed(place, ""))
     quoted = {f.name[6:] for f in found if f.name.startswith("meter=") and f.is_dir()}
-    return sorted(map(unquote, quoted - {"", NO_METER}))
+    return sorted(set(map(unquote, quoted - {"", NO_METER})))
 
 
 def foreign(path: Path, why: str) -> ConfigError:

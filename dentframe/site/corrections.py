@@ -6,7 +6,7 @@ The raw readings stay as they are; `metering.apply_corrections` applies what is 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from itertools import combinations
@@ -151,8 +151,8 @@ class Correction:
 
 def corrections_of(given: Any) -> tuple[Correction, ...]:
     """Corrections from objects, tables as in a file, or one of either."""
-    one = isinstance(given, Correction | Mapping)
-    listed: list[Any] = [given] if one else [] if given is None else [*given]
+    one = isinstance(given, Correction | Mapping) or not isinstance(given, Iterable)
+    listed: list[Any] = [] if given is None else [given] if one else [*given]
     if not all(isinstance(x, Correction | Mapping) for x in listed):
         raise ConfigError(
             f"Cannot use corrections={given!r}: they are no corrections. Give a list of "

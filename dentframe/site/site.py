@@ -353,6 +353,7 @@ class Site:
 def _element(parent: Table, name: str) -> Element:
     """An element from its table ``[elements.P482311252_A]``."""
     parent.check_text(name, name)
+    parent.given(name, "a table")
     table: Table = parent.table(name)
     swaps = []
     for row in table.tables("swaps"):
@@ -367,8 +368,8 @@ def _tenant(table: Table) -> Tenant:
     table.only(*(f.name for cls in (Tenant, Hold) for f in fields(cls)))
     data, rows = dict(table.data), table.tables("holds")
     own = {f.name: data.pop(f.name) for f in fields(Hold) if f.name in data}
-    if rows and "elements" in own:
-        raise table.error("elements", "give elements here or in [[tenants.holds]], not both.")
+    for name in own if rows else ():
+        raise table.error(name, f"give {name} here or in [[tenants.holds]], not both.")
     holds = []
     for row in rows or [replace(table, data=own)]:
         if len(set(names := row.names("elements"))) < len(names):

@@ -75,7 +75,7 @@ def by_element(
     blank = np.full(len(index), np.nan)
     columns = {prefix + x: np.ravel([by_key.get((m, x), blank) for m in meters]) for x in letters}
     both = pd.MultiIndex.from_product([meters, index], names=["meter", index.name])
-    return pd.DataFrame(columns, index=both)
+    return pd.DataFrame(columns, index=both, columns=list(columns))
 
 
 def by_column(

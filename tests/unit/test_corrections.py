@@ -323,6 +323,12 @@ def test_what_the_register_refutes_names_both_sides(df, wrong):
         days(df, wrong)
 
 
+def test_what_is_no_list_is_no_corrections(df):
+    """A number is refused by its value, as a text is."""
+    with pytest.raises(ConfigError, match="Cannot use corrections=5: they are no corrections"):
+        df.dent.energy("D", tz="UTC", corrections=5)
+
+
 @pytest.mark.parametrize("topic", ["kWHNet", "DemandkW"])
 def test_an_agreed_figure_between_two_readings_is_refused(df, topic):
     """Both its ends would move to one reading, and what was agreed would be of no time."""

@@ -118,6 +118,7 @@ def test_a_stay_ends_at_its_instant(path):
         ("volts = 120", "volt = 120", "table [elements.P1_B], field 'volt'"),
         ("cts = [100.5]", "cts = [-1]", "table [elements.P1_B], field 'cts' = [-1]"),
         ('role = "main"', 'role = "mian"', "field 'role' = 'mian'"),
+        ('name = "Café"', 'name = "Café"\nstart = 2024-01-01', "give start here or in"),
         ('parent = "P1_A"\ncts', 'parent = "P1_Z"\ncts', "no element 'P1_Z'"),
         ('tz = "America/Los_Angeles"', 'tz = "America/Los"', "field 'tz'"),
         ('tz = "America/Los_Angeles"', 'timezone = "UTC"', "did you mean 'tz'"),
@@ -208,3 +209,10 @@ def test_apply_site_fills_what_is_not_given():
     assert apply_site(None, None, RegisterRules()) == (None, RegisterRules())
     with pytest.raises(ConfigError, match="no Site"):
         apply_site("site.toml", None, RegisterRules())
+
+
+def test_an_element_that_is_none_is_refused():
+    """From Python too an element is a table, if an empty one."""
+    data = {"name": "S", "tz": "UTC", "currency": "USD", "elements": {"P1_A": None}}
+    with pytest.raises(ConfigError, match=r"table \[elements\], field 'P1_A'"):
+        Site.from_dict(data)
