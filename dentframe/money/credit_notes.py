@@ -7,7 +7,7 @@ meters were right, are billed of it. All of this stands in the record, so that i
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -113,17 +113,12 @@ def rebilled(run: Run, how: Rebilling) -> Run:
     new += [
         Charge(x.party, x.line, x.kind, x.part, "", x.amount, computed=ZERO) for x in old.values()
     ]
-    for name in dict.fromkeys(c.line for c in new):
-        mine = [c for c in new if c.line == name]
-        left = add([EXACT.subtract(c.computed or ZERO, c.amount) for c in mine])
-        if left:
-            own = run.site.landlord, name, mine[0].kind, DIFFERENCE
-            new.append(Charge(*own, "", left, computed=ZERO))
-    fees = run.fees + [
-        Charge(x.party, x.line, INTEREST, INTEREST, x.kind, x.amount)
-        for x in how.before
-        if x.part == INTEREST
-    ]
+    kinds = {c.line: c.kind for c in reversed(new)}
+    left = add_by((c.line, EXACT.subtract(c.computed or ZERO, c.amount)) for c in new)
+    for name, x in ((k, x) for k, x in left.items() if x):
+        new.append(Charge(run.site.landlord, name, kinds[name], DIFFERENCE, "", x, computed=ZERO))
+    due = [x for x in how.before if x.part == INTEREST]
+    fees = run.fees + [Charge(x.party, x.line, INTEREST, INTEREST, x.kind, x.amount) for x in due]
     made = replace(run, shares=new, fees=fees, rebilling=how)
     if how.interest is None or how.interest_from is None or how.interest_to is None:
         return made
@@ -157,10 +152,8 @@ def notes(run: Run) -> pd.DataFrame:
         return pd.DataFrame(columns=list(NOTES))
     rows, accounts = [], {t.name: t.account for t in run.site.tenants}
     charges = run.charges.to_dict("records")
-    billed, computed = (
-        add_by(((c["party"], c["line"]), c[amount]) for c in charges)
-        for amount in ("billed", "computed")
-    )
+    billed = add_by(((c["party"], c["line"]), c["billed"]) for c in charges)
+    computed = add_by(((c["party"], c["line"]), c["computed"]) for c in charges)
     before = add_by(((x.party, x.title), x.amount) for x in how.before)
     for party, title in {**billed, **before}:
         was, now, due = (x.get((party, title), ZERO) for x in (before, billed, computed))
@@ -173,9 +166,9 @@ def notes(run: Run) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(NOTES))
 
 
-def note_statements(run: Run, papers: Sequence[Statement]) -> list[Statement]:
+def note_statements(run: Run, papers: Sequence[Statement]) -> Iterator[Statement]:
     """A credit or debit note for each tenant who has a new statement."""
-    found, made = run.notes, []
+    found = run.notes
     for s in papers:
         mine = found[(found["party"] == s.party) & (found["settled"] == "note")].to_dict("records")
         number = formats(s.locale).number
@@ -188,15 +181,11 @@ def note_statements(run: Run, papers: Sequence[Statement]) -> list[Statement]:
             what = "Credit note" if add([x.amount for x in lines]) < 0 else "Debit note"
             old, new = mine[0]["replaces"], mine[0]["number"]
             both = f"statement No. {old} and {new}" if old else "the earlier statement and the new"
-            made.append(
-                Statement(
-                    s.party, f"{what}: {s.title}", s.start, s.end, s.tz, s.currency, lines,
-                    places=s.places, notes=(f"It settles the difference between {both}.",),
-                    read_at=s.read_at, letter=s.letter, comparison_note="",
-                    locale=s.locale,
-                )
+            yield Statement(
+                s.party, f"{what}: {s.title}", s.start, s.end, s.tz, s.currency, lines,
+                places=s.places, notes=(f"It settles the difference between {both}.",),
+                read_at=s.read_at, letter=s.letter, locale=s.locale,
             )  # fmt: skip
-    return made
 
 
 def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
@@ -213,9 +202,7 @@ def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
         for x in run.site.corrections
         if x.id in how.corrections
     ]
-    for s in papers:
-        if s.party not in changed:
-            continue
+    for s in (s for s in papers if s.party in changed):
         old = how.numbers.get(s.party, "")
         replaces = f"This statement replaces {f'No. {old}' if old else 'the earlier one'}."
         letter = s.letter and replace(s.letter, number=how.number(s.party))

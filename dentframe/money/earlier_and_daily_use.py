@@ -16,6 +16,7 @@ import pandas as pd
 from dentframe.archive.archive import opened
 from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterError
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative
+from dentframe.metering.register_rules import micros
 from dentframe.metering.series import time_index
 from dentframe.money.occupancy import MAIN, OWN, Occupancy, completed, span
 from dentframe.money.rounding_and_tiers import add, rounded
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from dentframe.money.split_bill import Run
     from dentframe.site.site import Tenant
 
-MONTHS = 12
 NONE = "There is no comparison with earlier periods: "
 
 
@@ -80,10 +80,10 @@ def earlier(
     last = instant(end, zone, "end").tz_convert(zone)
     keywords = VerbKeywords(zone, None, None, registers, interval, demand_lag)
     meters = Meters(df, zone, elements, keywords, source, accept, edges, places)
-    bounds, found = _months_before(last, months, zone), []
-    for (start, until), (s, e) in zip(pairwise(bounds), pairwise(ints(bounds)), strict=True):
+    found = []
+    for start, until in pairwise(_months_before(last, months, zone)):
         try:
-            pieces, _, whole = meters.energy(int(s), int(e), ALWAYS)
+            pieces, _, whole = meters.energy(micros(start), micros(until), ALWAYS)
             used = rounded(add(x for _, x in pieces) if whole is None else whole, places)
         except CoverageError:
             used = None
@@ -145,7 +145,7 @@ def measured_year_before(use: Usage) -> tuple[list[BilledPeriod], str]:
     if "energy" not in use.figures:
         return [], "nothing is shared by the energy of the whole period."
     zone = use.site.zone
-    edges = list(_months_before(span(use.site, use.bill)[0].tz_convert(zone), MONTHS, zone))
+    edges = list(_months_before(span(use.site, use.bill)[0].tz_convert(zone), 12, zone))
     first = time_index(use.frame).min().tz_convert(zone)
     if first > edges[-2]:
         return [], f"the readings at hand begin on {first:%Y-%m-%d %H:%M}."
@@ -183,8 +183,7 @@ def _used(use: Usage, rows: Rows, party: str, s: pd.Timestamp, e: pd.Timestamp) 
             return None
         if mine:
             row = rows.get((name, s.tz_convert("UTC")), MISSING)
-            accepted = row["status"] in use.rules.accept
-            values.append(energy_of(use.rules, row) if accepted else None)
+            values.append(energy_of(use.rules, row) if row["status"] in use.rules.accept else None)
     known = [x for x in values if x is not None]
     return add(known) if known and len(known) == len(values) else None
 

@@ -315,8 +315,7 @@ def _figured(
     months["peak"] = [x.max() for x in of_month]
     months["peak_at"] = [None if x.isna().all() else x.idxmax() for x in of_month]
     months["load_factor"] = [x.mean() / x.max() for x in of_month]
-    nights = (x[pd.DatetimeIndex(x.index).hour < NIGHT] for x in of_month)
-    months["night"] = [x.dropna().median() for x in nights]
+    months["night"] = [x[x.index.hour < NIGHT].median() for x in of_month]
     daily = _by_id(energy(frame, "D", start=start, end=end, **how)).rename(columns=site.labels)
     walls = pd.DatetimeIndex(total.index).tz_localize(None)
     hours = total.groupby([walls.normalize(), walls.hour]).mean().unstack()
@@ -358,15 +357,10 @@ def _changes(now: list[pd.DataFrame], before: list[pd.DataFrame], site: Site) ->
         for months in (now, before)
     )
     both = new.notna() & old.notna()
-    found = pd.DataFrame(
-        {
-            "label": new.index.map(site.labels),
-            "element": new.index,
-            "months": both.sum(axis=1),
-            "before": old.where(both).sum(axis=1),
-            "now": new.where(both).sum(axis=1),
-        }
-    )
+    found = pd.DataFrame({"label": new.index.map(site.labels), "element": new.index}, new.index)
+    found["months"] = both.sum(axis=1)
+    found["before"] = old.where(both).sum(axis=1)
+    found["now"] = new.where(both).sum(axis=1)
     found["change"] = found["now"] - found["before"]
     found["share"] = found["change"] / found["before"]
     found = found.sort_values("change", key=abs, ascending=False)
@@ -504,8 +498,7 @@ def _silent(
         how |= {"site": site, "elements": counted or own}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DentWarning)
-        until = at + pd.Timedelta(minutes=1)
-        frame = _read(store, [meter], at - USUAL, until)
+        frame = _read(store, [meter], at - USUAL, at + pd.Timedelta(minutes=1))
         used = None if frame is None else energy(frame, **how)["energy"].sum(min_count=1)
     month = now.tz_convert(tz).tz_localize(None).to_period("M")
     first, end = (x.to_timestamp().tz_localize(tz) for x in (month, month + 1))

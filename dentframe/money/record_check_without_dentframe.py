@@ -20,13 +20,13 @@ from bisect import bisect_left, bisect_right
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, getcontext
 from fractions import Fraction
 from itertools import pairwise
-from math import floor
 from pathlib import Path
 
 getcontext().prec = 60
 HERE = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
 RECORD = HERE if HERE.is_dir() else HERE.parent
 ZERO, MICRO, MINUTE = Decimal(0), Decimal("0.000001"), 60_000_000
+COLUMNS = ("line", "bill_line", "billed", "computed", "party", "part", "quantity", "amount")
 DIGITS = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
         3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW"}
 TITLES = {"common": "common areas", "loss": "technical loss", "tolerance": "meter tolerance",
@@ -102,13 +102,10 @@ def in_parts(exact, total, places):
         return [Decimal(x.numerator) / x.denominator for x in exact]
     unit, sign = Decimal(1).scaleb(-places), -1 if total < 0 else 1
     whole = [sign * x / Fraction(unit) for x in exact]
-    low = [floor(x) for x in whole]
-    left = int(abs(total) / unit) - sum(low)
-    some = [i for i, x in enumerate(exact) if x] or list(range(len(exact)))
-    order = sorted(some, key=lambda i: low[i] - whole[i])
-    for k in range(abs(left)):
-        i = order[k % len(order)] if left > 0 else order[-1 - k % len(order)]
-        low[i] += 1 if left > 0 else -1
+    low = [x // 1 for x in whole]
+    order = sorted(range(len(exact)), key=lambda i: low[i] - whole[i])
+    for k in range(int(abs(total) / unit) - sum(low)):
+        low[order[k % len(order)]] += 1
     return [sign * n * unit for n in low]
 
 
@@ -121,11 +118,10 @@ def allocate(amount, weights, places):
     return dict(zip(weights, in_parts(exact, amount, places), strict=True))
 
 
-class Steps:
-    """The steps of each meter: what it used between two readings."""
+class Steps(dict):
+    """The steps of each meter, by series and element: what it used between two readings."""
 
     def __init__(self):
-        self.of = {}
         with (RECORD / "steps.csv").open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 step = {k: Decimal(row[k]) if row[k] else None
@@ -133,27 +129,24 @@ class Steps:
                 step |= {"s": instant(row["start"]), "e": instant(row["end"]),
                         "use": row["verdict"] == "use", "flags": {*row["flags"].split()},
                         "source": row["source"], "filled": step["raw"] == 0 < step["measured"]}
-                self.of.setdefault((row["series"], row["element"]), []).append(step)
+                self.setdefault((row["series"], row["element"]), []).append(step)
 
     def within(self, series, element, low, high):
         """The steps that overlap a span."""
-        mine = self.of.get((series, element), [])
+        mine = self.get((series, element), [])
         first = bisect_right(mine, low, key=lambda x: x["e"])
         return mine[first : bisect_left(mine, high, key=lambda x: x["s"])]
 
-    def flags(self, series, element, low, high):
-        """What happened to the readings of a span."""
-        return set().union(*(x["flags"] for x in self.within(series, element, low, high)))
-
     def energy(self, series, element, low, high, kind="corrected"):
-        """Energy of a span, and how much of its time is covered."""
-        total, covered = ZERO, 0
-        for x in self.within(series, element, low, high):
-            part = min(x["e"], high) - max(x["s"], low)
-            if x["use"]:
-                total += x[kind] * part / (x["e"] - x["s"])
-                covered += part
-        return total, covered
+        """Energy of a span, how much of its time is covered, and what happened to its readings.
+
+        What an agreed figure fills is not covered by what was measured.
+        """
+        every = self.within(series, element, low, high)
+        mine = [(x, min(x["e"], high) - max(x["s"], low)) for x in every if x["use"]]
+        energy = sum((x[kind] * part / (x["e"] - x["s"]) for x, part in mine), ZERO)
+        covered = sum(part for x, part in mine if kind == "corrected" or not x["filled"])
+        return energy, covered, set().union(*(x["flags"] for x in every))
 
 
 def status_of(coverage, flags):
@@ -169,34 +162,25 @@ def energy_figure(steps, stay, rules):
     # A meter without any reading has no instants of its own.
     low, high = instant(stay.get("from", stay["start"])), instant(stay.get("to", stay["end"]))
     mine = steps.within("energy", stay["element"], low, high)
-    energy, covered = steps.energy("energy", stay["element"], low, high)
+    energy, covered, flags = steps.energy("energy", stay["element"], low, high)
     if high <= low or covered == 0:
-        return None, 0.0, "missing", ZERO
+        return None, 0.0, "missing", None
     coverage = covered / (high - low)
-    flags = steps.flags("energy", stay["element"], low, high)
-    for x in (x for x in mine if x["use"] and "gap_bridged" in x["flags"]):
-        if (x["s"] < low or (x["s"] == low and x["opening"] is None)
-                or x["e"] > high or (x["e"] == high and x["closing"] is None)):
-            flags.add("edge_in_gap")
-    status, places = status_of(coverage, flags), rules.get("places", 2)
     first = next((x["opening"] for x in mine if x["s"] == low), None)
     last = next((x["closing"] for x in mine if x["e"] == high), None)
+    for x in (x for x in mine if x["use"] and "gap_bridged" in x["flags"]):
+        if (first is None and x["s"] <= low) or (last is None and x["e"] >= high):
+            flags.add("edge_in_gap")
+    status, places = status_of(coverage, flags), rules.get("places", 2)
     scale = max(abs(first or ZERO), abs(last or ZERO))
-    shown = rules.get("edges", "last_reading") == "last_reading" and status != "partial"
-    shown = shown and None not in (first, last)
-
-    def printed(value):
-        value = plain(value, scale)
-        if not shown:
-            return rounded(value, places)
+    kind = "measured" if "agreed" in flags else "corrected"
+    own = plain(steps.energy("energy", stay["element"], low, high, kind)[0], scale)
+    by_readings = rules.get("edges", "last_reading") == "last_reading" and status != "partial"
+    if by_readings and None not in (first, last):  # used is closing less opening, as printed
         between = rounded(last, places) - rounded(first, places)
-        return between + rounded(value - (last - first), places)
-
-    if "agreed" not in flags:
-        value = printed(energy)
-        return value, coverage, status, value
-    measured, _ = steps.energy("energy", stay["element"], low, high, "measured")
-    return rounded(plain(energy, scale), places), coverage, status, printed(measured)
+        own = between + rounded(own - (last - first), places)
+    value = plain(energy, scale) if "agreed" in flags else own
+    return rounded(value, places), coverage, status, rounded(own, places)
 
 
 def energies(steps, use, rules):
@@ -209,12 +193,10 @@ def kw_of_block(steps, use, element, low, high, kind):
 
     A long step of a register has a known total, and an unknown shape.
     """
-    energy, covered = steps.energy("demand", element, low, high, kind)
+    energy, covered, _ = steps.energy("demand", element, low, high, kind)
     if covered < high - low:
         return None
     for x in steps.within("demand", element, low, high + 1):
-        if kind == "measured" and x["filled"] and x["s"] < high:  # by an agreed figure
-            return None
         cut = any(x["s"] < t < x["e"] or (x["s"] == t and x["opening"] is None)
                 for t in (low, high))
         is_long = 2 * (x["e"] - x["s"]) > 3 * use["interval"][element] * MINUTE
@@ -233,15 +215,14 @@ def known_blocks(steps, use, elements, low, high, kind="corrected"):
 
 def powers(steps, use, key, low, high, kind="corrected"):
     """The powers of a span of which the highest is its peak [kW], and its covered time."""
-    mine = steps.of.get(("demand", key), [])
+    mine = steps.get(("demand", key), [])
     if mine and mine[0]["source"] == "demand":  # what the meter reports
         mine = [x for x in mine if low < x["e"] <= high and x["closing"] is not None]
         kw = [x["closing"] for x in mine]
         if kind == "measured":
-            kw = [x["measured"] * 60 * MINUTE / (x["e"] - x["s"]) for x in mine
-                  if not x["filled"]]
+            kw = [x["measured"] * 60 * MINUTE / (x["e"] - x["s"]) for x in mine if not x["filled"]]
         return kw, steps.energy("demand", key, low, high)[1]
-    if any(x[0]["source"] == "demand" for (series, _), x in steps.of.items() if series == "demand"):
+    if any(x[0]["source"] == "demand" for (series, _), x in steps.items() if series == "demand"):
         return [], 0  # where meters report demand, a register has no peak
     found = list(known_blocks(steps, use, [key], low, high, kind))
     kw = [x[key] for a, b, x in found if b - a == use["window"] * MINUTE]
@@ -254,7 +235,7 @@ def own_peaks(steps, use, rules):
     for stay in (x for x in use["stays"] if x["kind"] not in {"main", "export"}):
         low, high, key = instant(stay["start"]), instant(stay["end"]), stay["element"]
         kw, covered = powers(steps, use, key, low, high)
-        flags, coverage = steps.flags("demand", key, low, high), covered / (high - low)
+        flags, coverage = steps.energy("demand", key, low, high)[2], covered / (high - low)
         own = kw if "agreed" not in flags else powers(steps, use, key, low, high, "measured")[0]
         part = Decimal(high - low) / (end - start)
         tops = [rounded(rounded(plain(max(x)), places) * part, places) if x else None
@@ -265,17 +246,15 @@ def own_peaks(steps, use, rules):
 def coincidents(steps, use, rules):
     """What each element drew in the block in which all together drew the most."""
     mine = [s for s in use["stays"] if s["kind"] != "main"]
-    elements = list(dict.fromkeys(s["element"] for s in mine))
+    elements = {s["element"] for s in mine}
     low, high = instant(use["start"]), instant(use["end"])
     found = list(known_blocks(steps, use, elements, low, high))
     coverage = sum(b - a for a, b, _ in found) / (high - low)
     best = [x for x in found if x[1] - x[0] == use["window"] * MINUTE]
     at, _, kw = max(best, key=lambda x: sum(x[2].values()), default=(low, low, {}))
-    flags = set().union(*(steps.flags("demand", k, low, high) for k in elements))
-    for k in elements:
-        stay = next(s for s in mine
-                    if s["element"] == k and instant(s["start"]) <= at < instant(s["end"]))
-        value = rounded(plain(kw[k]), rules.get("places", 2)) if kw else None
+    flags = set().union(*(steps.energy("demand", k, low, high)[2] for k in elements))
+    for stay in (s for s in mine if instant(s["start"]) <= at < instant(s["end"])):
+        value = rounded(plain(kw[stay["element"]]), rules.get("places", 2)) if kw else None
         yield stay, value, coverage, status_of(coverage if kw else 0, flags), value
 
 
@@ -283,19 +262,19 @@ FIGURES = {"energy": energies, "own_peak": own_peaks, "coincident": coincidents}
 
 
 def check_figures(record, uses, steps, rules):
-    """Compute every figure; each use has then by basis stay, value and what was measured."""
+    """Compute every figure; each use has then by basis what was measured, and agreed beyond it."""
     left = [*enumerate(record["result"]["figures"], 1)]
     for use in uses:
-        use["figures"] = {}
-        for basis in use["bases"]:
-            mine = use["figures"][basis] = []
+        use["figures"] = {basis: [] for basis in use["bases"]}
+        for basis, mine in use["figures"].items():
             for stay, value, coverage, status, measured in FIGURES[basis](steps, use, rules):
                 i, row = left.pop(0)
                 off = Decimal(row["quantity"] or 0) - value if value else ZERO
                 if rules.get("places") != "exact" or abs(off) > MICRO:
                     off = ZERO  # only what is not rounded may differ, by binary noise
                 used, own = (x and x + off for x in (value, measured))
-                mine.append((stay, used, own))
+                if used is not None:
+                    mine.append(stay | {"own": own, "agreed": used - own})
                 wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"basis": basis,
                         "status": status, "coverage": round(coverage, 12), "quantity": used}
                 was = {**row, "quantity": row["quantity"] and Decimal(row["quantity"]),
@@ -310,7 +289,7 @@ def check_figures(record, uses, steps, rules):
 def charge(line, party, part, amount, quantity=None, **more):
     """What a party has of a line."""
     title = f"{line}: {TITLES[part]}" if part in TITLES else line
-    return {"party": party, "title": title, "line": line, "part": part, "quantity": quantity,
+    return {"line": title, "bill_line": line, "party": party, "part": part, "quantity": quantity,
             "amount": amount, "agreed_by": "", **more}
 
 
@@ -329,12 +308,11 @@ class Split:
         rule = self.rules["lines"].get(line["name"], self.rules["lines"].get(line["kind"]))
         return {"by": rule} if isinstance(rule, str) else rule
 
-    def sums(self, use, basis, kind, measured=True):
-        """Figures of a kind by party."""
+    def sums(self, use, basis, kind, what="own"):
+        """Figures of a kind by party: what was measured, or agreed beyond it."""
         found = {}
-        for stay, value, own in use["figures"].get(basis, ()):
-            if stay["kind"] == kind and value is not None:
-                found[stay["party"]] = found.get(stay["party"], ZERO) + (own if measured else value)
+        for x in (x for x in use["figures"].get(basis, ()) if x["kind"] == kind):
+            found[x["party"]] = found.get(x["party"], ZERO) + x[what]
         return found if kind != "own" else {p: found[p] for p in self.parties if p in found}
 
     def weights(self, use, rule):
@@ -354,43 +332,39 @@ class Split:
                     found[self.landlord] += Decimal(self.site["elements"][element]["area"])
         elif by == "shares":  # by the days that a tenant is there; the landlord has the others'
             shares = {p: Decimal(rule["shares"].get(p, 0)) for p in self.parties}
-            for p in self.tenants:
-                found[p] = shares[p] * sum(p in day.values() for day in days)
+            found |= {p: shares[p] * sum(p in x.values() for x in days) for p in self.tenants}
             found[self.landlord] = sum(shares.values()) * len(days) - sum(found.values())
         else:
             found = {"export" if by == "export" else self.landlord: Decimal(1)}
         return {k: w for k, w in found.items() if w}
 
-    def components(self, use, by):
-        """The signed parts of a measured basis: name, total and weights."""
-        own, export = self.sums(use, by, "own"), self.sums(use, by, "export")
-        common = sum(self.sums(use, by, "common").values(), ZERO)
+    def components(self, use, rule):
+        """The signed parts of a basis: name, total and weights."""
+        by, own = rule["by"], self.weights(use, rule)
+        common, export = (sum(self.sums(use, by, k).values(), ZERO) for k in ("common", "export"))
         parts = {k: self.rules[k] for k in ("loss", "common", "tolerance") if k in self.rules}
         shared = {}
         if by == "energy":
             kwh = rounded(Decimal(use["kwh"]), self.places)
-            left = kwh - sum(own.values()) - sum(export.values()) - common
+            left = kwh - sum(own.values()) - export - common
             for k, part in ((k, x) for k, x in parts.items() if not x.get("rest")):
                 stated = part.get("kwh", kwh * Decimal(part.get("percent", 0)) / 100)
                 shared[k] = rounded(Decimal(stated), self.places)
             rest = next((k for k, part in parts.items() if part.get("rest")), "unexplained")
             shared[rest] = left - sum(shared.values())
         shared["common"] = common + shared.get("common", ZERO)
-        yield "own", sum(own.values(), ZERO), own
+        yield "export" if by == "export" else "own", sum(own.values(), ZERO), own
         for k, total in shared.items():
             ruled = k in parts and total != 0
             yield k, total, self.weights(use, parts[k]) if ruled else {"unallocated": Decimal(1)}
-        yield "export", sum(export.values(), ZERO), {"export": Decimal(1)}
+        yield "export", export, {"export": Decimal(1)}
 
     def lines(self):
         """The charges of every line, in the bill's order."""
         lines = self.bill["lines"]
-        found = {x["name"]: self.line(x) for x in lines if self.rule_of(x)["by"] != "lines"}
-        base = dict(found)
-        for x in (x for x in lines if x["name"] not in base):
-            of = self.rule_of(x).get("of") or list(base)
-            found[x["name"]] = self.as_lines(x, [c for k in of for c in base[k]])
-        return [c for x in lines for c in found[x["name"]]]
+        base = {x["name"]: [*self.line(x)] for x in lines if self.rule_of(x)["by"] != "lines"}
+        taxes = {x["name"]: self.as_lines(x, base) for x in lines if x["name"] not in base}
+        return [c for x in lines for c in (base | taxes)[x["name"]]]
 
     def line(self, line):
         """The charges of one line."""
@@ -401,38 +375,32 @@ class Split:
                for r in self.record["result"]["charges"]):
             # A figure it rests on is not accepted: it is nobody's, as a whole.
             return [charge(line["name"], "unallocated", "refused", Decimal(line["amount"]))]
-        if rule["by"] in FIGURES:
-            measured = self.sums(use, rule["by"], "own")
-            value = self.sums(use, rule["by"], "own", measured=False)
-            agreed = {k: value[k] - measured[k] for k in value if value[k] != measured[k]}
-            return self.shared(line, list(self.components(use, rule["by"])), self.places, agreed)
-        own = self.weights(use, rule)
-        part = "export" if rule["by"] == "export" else "own"
-        printed = rule["by"] in {"days", "area"}
-        return self.shared(line, [(part, sum(own.values()), own)], self.places, {}, printed)
+        agreed = {k: x for k, x in self.sums(use, rule["by"], "own", "agreed").items() if x}
+        places = self.places if rule["by"] in {*FIGURES, "days", "area"} else None
+        return self.shared(line, self.components(use, rule), places, agreed)
 
-    def as_lines(self, line, others):
+    def as_lines(self, line, base):
         """A tax: shared as the lines that it is taken of were."""
-        total, agreed = {}, {}
-        for c in others if Decimal(line["amount"]) else ():
+        total, agreed, of = {}, {}, self.rule_of(line).get("of") or base
+        for c in (c for k in of for c in base[k] if Decimal(line["amount"])):
             whose = c["agreed_by"] or c["party"]
             total[whose] = total.get(whose, ZERO) + c["amount"]
             if c["agreed_by"]:
                 agreed[whose] = agreed.get(whose, ZERO) - c["amount"]
-        mine = {k: v for k, v in total.items() if k not in {"export", "unallocated"}}
-        own = {k: v for k, v in mine.items() if v >= 0}
-        parts = [("own", sum(own.values(), ZERO), own)]
-        parts += [("own", v, {k: Decimal(1)}) for k, v in mine.items() if v < 0]
-        parts += [(part, total[k], {k: Decimal(1)}) for k, part in
+        others = [(part, total.pop(k), {k: Decimal(1)}) for k, part in
                   (("export", "export"), ("unallocated", "refused")) if k in total]
-        return self.shared(line, parts, self.digits, agreed)
+        own = {k: v for k, v in total.items() if v >= 0}
+        parts = [("own", sum(own.values(), ZERO), own)]
+        parts += [("own", v, {k: Decimal(1)}) for k, v in total.items() if v < 0]
+        return self.shared(line, [*parts, *others], self.digits, agreed)
 
-    def shared(self, line, parts, places, agreed, printed=True):
+    def shared(self, line, parts, places, agreed):
         """A line cut into its parts, and each part shared by its weights.
 
-        What an agreed figure leaves of a charge by the measured one is the landlord's.
+        What an agreed figure leaves of a charge by the measured one is the landlord's. Quantities
+        are printed where they have places.
         """
-        amount, name, found = Decimal(line["amount"]), line["name"], []
+        amount, name = Decimal(line["amount"]), line["name"]
         parts = [p for p in parts if p[1] != 0]
         whole = sum(total for _, total, _ in parts)
         exact = [Fraction(amount * total / whole) for _, total, _ in parts]
@@ -442,16 +410,14 @@ class Split:
             same = sum(weights.values()) == total
             quantities = weights if same else allocate(total, weights, places)
             for party, share in shares.items():
-                if part != "own" or party not in agreed or not printed:
-                    quantity = quantities[party] if printed else None
-                    found.append(charge(name, party, part, share, quantity))
+                if part != "own" or party not in agreed:
+                    quantity = None if places is None else quantities[party]
+                    yield charge(name, party, part, share, quantity)
                     continue
                 more, quantity = agreed[party], quantities[party] + agreed[party]
                 own = rounded(amount * quantity / whole, self.digits)
-                found.append(charge(name, party, part, own, quantity))
-                found.append(charge(name, self.landlord, "agreed", share - own, -more,
-                                    agreed_by=party))
-        return found
+                yield charge(name, party, part, own, quantity)
+                yield charge(name, self.landlord, "agreed", share - own, -more, agreed_by=party)
 
     def fees(self):
         """The landlord's fees."""
@@ -460,50 +426,47 @@ class Split:
         for fee in self.rules.get("fees", []):
             name, per, each = fee["name"], fee.get("per", "tenant"), Decimal(fee["amount"])
             whole = rounded(each, self.digits)
+            whose = dict.fromkeys(here, whole)
             if per == "shares":
-                by = self.weights(use, {"by": "shares", "shares": fee["shares"]})
-                for p, money in allocate(whole, by, self.digits).items():
-                    yield charge(name, p, "fee", money)
-            for p in here if per != "shares" else ():
+                whose = allocate(whole, self.weights(use, fee | {"by": "shares"}), self.digits)
+            for p, money in whose.items():
                 n = Decimal(sum(p in day.values() for day in use["days"]))
-                if per == "tenant":
-                    yield charge(name, p, "fee", whole)
+                if per in {"tenant", "shares"}:
+                    yield charge(name, p, "fee", money)
                 elif n:
                     yield charge(name, p, "fee", rounded(each * n, self.digits), n)
 
 
 def rebilled(split, charges, fees, how):
     """What is billed after what was billed before."""
-    for c in charges:
-        c["computed"] = c["amount"]
     keep = set(split.tenants) - set(how["direct"]) if how["others"] == "landlord" else set()
     old = {(x["party"], x["title"]): x for x in how["before"]
            if x["party"] in keep and x["part"] not in {"interest", "fee", "rebill_difference"}}
     for c in charges:
-        was = old.pop((c["party"], c["title"]), None)
+        c["computed"] = c["amount"]
         if c["party"] in keep:
+            was = old.pop((c["party"], c["line"]), None)
             c["amount"] = Decimal(was["amount"]) if was else ZERO
-    charges += [charge(x["line"], x["party"], x["part"], Decimal(x["amount"]), title=x["title"],
-                       computed=ZERO) for x in old.values()]
-    for name in dict.fromkeys(c["line"] for c in charges):
-        left = sum(c["computed"] - c["amount"] for c in charges if c["line"] == name)
+    charges += [charge(x["line"], x["party"], x["part"], Decimal(x["amount"]), computed=ZERO)
+                | {"line": x["title"]} for x in old.values()]
+    for name in dict.fromkeys(c["bill_line"] for c in charges):
+        left = sum(c["computed"] - c["amount"] for c in charges if c["bill_line"] == name)
         if left:
             charges.append(charge(name, split.landlord, "rebill_difference", left, computed=ZERO))
-    for x in (x for x in how["before"] if x["part"] == "interest"):
-        fees.append(charge(x["line"], x["party"], "interest", Decimal(x["amount"])))
+    fees += [charge(x["line"], x["party"], "interest", Decimal(x["amount"]))
+             for x in how["before"] if x["part"] == "interest"]
     if how["interest"] is None or how["interest_to"] is None:
         return
     # Simple interest on what each tenant was overcharged, actual/365.
     start, end = (dt.date.fromisoformat(how[k]) for k in ("interest_from", "interest_to"))
-    name, found = f"Interest {how['interest']} % from {start} to {end}", []
+    name = f"Interest {how['interest']} % from {start} to {end}"
     for p in split.tenants:
         before = sum(Decimal(x["amount"]) for x in how["before"] if x["party"] == p)
         over = before - sum(c["amount"] for c in (*charges, *fees) if c["party"] == p)
         exact = over * Decimal(how["interest"]) * max((end - start).days, 0) / 36500
         money = -rounded(exact, split.digits)
         if over > 0 and money:
-            found.append(charge(name, p, "interest", money))
-    fees += found
+            fees.append(charge(name, p, "interest", money))
 
 
 def check_charges(record, charges, places):
@@ -512,10 +475,8 @@ def check_charges(record, charges, places):
     if len(recorded) != len(charges):
         differs(f"Table charges: {len(recorded)} rows are recorded, {len(charges)} come out.")
     for i, (row, c) in enumerate(zip(recorded, charges, strict=False), 1):
-        wanted = {"line": c["title"], "bill_line": c["line"], "billed": c["amount"],
-                "computed": c.get("computed", c["amount"])}
-        wanted |= {k: c[k] for k in ("party", "part", "quantity", "amount")}
-        for k, x in wanted.items():
+        for k in COLUMNS:
+            x = c.get(k, c["amount"])
             was = Decimal(row[k]) if isinstance(x, Decimal) and row[k] is not None else row[k]
             off = places == "exact" and x is not None and k == "quantity" and abs(was - x) < MICRO
             if was != x and not off:
@@ -525,17 +486,16 @@ def check_charges(record, charges, places):
 
 def check_control(record, split, charges, fees):
     """Where the utility's amount went, to the cent."""
-    names = ["tenants", "landlord", "export", "unallocated"]
-    names += ["rebill_difference"] * any("computed" in c for c in charges)
-    wanted = {"utility": sum(Decimal(x["amount"]) for x in split.bill["lines"])}
-    wanted |= dict.fromkeys(names, ZERO)
+    wanted = dict.fromkeys(["tenants", "landlord", "export", "unallocated"], ZERO)
+    wanted |= {"rebill_difference": ZERO} if any("computed" in c for c in charges) else {}
+    roles = {split.landlord: "landlord", "export": "export", "unallocated": "unallocated"}
     for c in charges:
-        role = "landlord" if c["party"] == split.landlord else "tenants"
-        role = c["party"] if c["party"] in ("export", "unallocated") else role
-        wanted[c["part"] if c["part"] == "rebill_difference" else role] += c["amount"]
-    if 2 * wanted["utility"] != sum(wanted.values()):
-        differs(f"The shares do not add up to the bill's {wanted['utility']}.")
-    wanted |= {"fees": sum(c["amount"] for c in fees)} if fees else {}
+        is_kept = c["part"] == "rebill_difference"
+        wanted[c["part"] if is_kept else roles.get(c["party"], "tenants")] += c["amount"]
+    utility = sum(Decimal(x["amount"]) for x in split.bill["lines"])
+    if utility != sum(wanted.values()):
+        differs(f"The shares do not add up to the bill's {utility}.")
+    wanted |= {"utility": utility} | ({"fees": sum(c["amount"] for c in fees)} if fees else {})
     recorded = {r["party"]: Decimal(r["amount"]) for r in record["result"]["control"]}
     for k in {*wanted, *recorded}:
         if recorded.get(k) != wanted.get(k):
@@ -569,8 +529,8 @@ def main():
     except (LookupError, ValueError, TypeError, ArithmeticError, StopIteration,
             AttributeError) as error:
         differs(f"It cannot be computed: {type(error).__name__} {error}.")
-    print(*differences, sep="\n", end="\n" if differences else "")
     if differences:
+        print(*differences, sep="\n")
         sys.exit(1)
     print(f"Nothing differs: {record['bill']} of {record['site']}, computed from its steps.")
 

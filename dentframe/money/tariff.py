@@ -188,10 +188,9 @@ class Tariff:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, safe for JSON, without fields that have their defaults."""
-        charges = [{"kind": c.kind, **plain(c, texts=True)} for c in self.charges]
         found: dict[str, Any] = plain(self, texts=True)
-        del found["charges"]
-        return found | {"charges": charges}
+        charges = zip(self.charges, found.pop("charges"), strict=True)
+        return found | {"charges": [{"kind": c.kind, **own} for c, own in charges]}
 
     def to_json(self) -> str:
         """JSON text; `from_json` reads it back."""

@@ -7,7 +7,6 @@ up to the period exactly. A figure that money may not use is refused here, with 
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -21,6 +20,7 @@ from dentframe.metering.energy_and_coverage import STATUSES, Cumulative, share, 
 from dentframe.metering.series import Flag, Floats, Ints, element_columns, names
 from dentframe.money.rounding_and_tiers import EXACT, add, around, bounds, exact, printed, rounded
 from dentframe.money.statement import Reading
+from dentframe.site.toml_tables import load
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.schedule import Schedule, Window
 from dentframe.verbs import inputs_and_keywords as inputs
@@ -61,9 +61,8 @@ class State:
 
 def of_flow(c: Cumulative, flow: str) -> Cumulative:
     """The series of the rising increments (``"import"``) or of the falling ones (``"export"``)."""
-    increments = np.diff(c.E)
-    rising = {"import": increments, "export": -increments}
-    return c if flow == "net" else _summed(c, np.maximum(rising[flow], 0.0))
+    sign = -1.0 if flow == "export" else 1.0
+    return c if flow == "net" else _summed(c, np.maximum(sign * np.diff(c.E), 0.0))
 
 
 def _summed(c: Cumulative, increments: Floats) -> Cumulative:
@@ -340,8 +339,7 @@ def stretches(s: int, e: int, schedule: Schedule, tz: dt.tzinfo) -> tuple[Ints, 
 # --- refused figures, and what to do about them ---
 
 
-_FILE = Path(__file__).with_name("remedies.toml")
-_REMEDIES: dict[str, dict[str, Any]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+_REMEDIES: dict[str, dict[str, Any]] = load(Path(__file__).with_name("remedies.toml"))
 CURES: dict[str, str] = _REMEDIES["exceptions"]
 """What to do about a split's exception, by what it is about."""
 

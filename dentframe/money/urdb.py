@@ -49,6 +49,8 @@ _FIXED = (
 )
 Grid = list[tuple[Any, Any]]
 """For each month the period of each hour, on weekdays and on weekends."""
+Prices = tuple[list[Decimal], tuple[Any, ...]]
+"""The prices of the tiers of a period, and the limits of all but the last."""
 LIMITS = (
     "The database knows whole hours and whole months only: windows and seasons are cut so.",
     "It knows no holidays; those that are added to the tariff have the prices of a weekend.",
@@ -226,9 +228,7 @@ class _Rate:
 
     # --- the parts of a record ---
 
-    def prices(
-        self, structure: str, *schedules: str
-    ) -> tuple[Grid, dict[int, tuple[list[Decimal], tuple[Any, ...]]]]:
+    def prices(self, structure: str, *schedules: str) -> tuple[Grid, dict[int, Prices]]:
         """For each month the period of each hour, on weekdays and on weekends; and the prices.
 
         By period these are the prices of its tiers, and the limits of all but the last.
@@ -250,7 +250,7 @@ class _Rate:
         grid = [(pair[0], pair[-1]) for pair in zip(*rows, strict=True)]
         return grid, {p: self.tiers(structure, periods[p], p) for p in _used(grid)}
 
-    def tiers(self, field: str, tiers: Any, p: int) -> tuple[list[Decimal], tuple[Any, ...]]:
+    def tiers(self, field: str, tiers: Any, p: int) -> Prices:
         rates, limits = [], []
         of = {_FLAT[0]: "flatdemandunit", _TOU[0]: "demandrateunit"}.get(field)
         units = {"", "kwh"} if of is None else {"", "kw", str(self.value(of)).lower()}
