@@ -7,7 +7,7 @@ fixed charges, taxes, minimum bills, and reactive energy.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import KW_ONLY, MISSING, dataclass, field, fields, replace
+from dataclasses import KW_ONLY, MISSING, dataclass, field, replace
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -96,15 +96,15 @@ class ChargeTable(Table):
         alone, season = isinstance(given, Mapping | Window), self.data.get("season")
         every = [given] if alone else self._list(name, "[Window('peak', '16:00', '21:00')]")
         if season is not None:
-            season = self._list("season", "['06-01', '09-30']")
+            season = tuple(self._list("season", "['06-01', '09-30']"))
             every = every or [Window(charge)]
         found = []
         for x in every:
             one = {"name": charge, **x} if isinstance(x, Mapping) else x
             window = replace(self, data={name: one}).setting(name, of=Window)
             days = window.days if isinstance(window.days, str) else tuple(window.days)
-            dates = season if window.season is None else window.season
-            found.append(replace(window, days=days, season=None if dates is None else tuple(dates)))
+            dates = season if window.season is None else tuple(window.season)
+            found.append(replace(window, days=days, season=dates))
         return tuple(found)
 
     def setting(self, name: str, *, of: type[Any]) -> Any:
@@ -145,9 +145,8 @@ class Charge:
     valid_to: Any = field(default=None, metadata={"read": "date"})
 
     def __post_init__(self) -> None:
-        own = {f.name: getattr(self, f.name) for f in fields(self)}
         # A class has what its fields have by default.
-        given = {k: getattr(type(self), k, None) if x is None else x for k, x in own.items()}
+        given = {k: getattr(type(self), k, None) if x is None else x for k, x in vars(self).items()}
         put(self, **ChargeTable(given, f"charge {self.name!r}").values(type(self)))
         for why in self.faults():
             raise ConfigError(f"Cannot price charge {self.name!r}: {why}")
@@ -370,8 +369,7 @@ class Minimum(Charge):
         if lacks <= 0:
             return []
         note = f"minimum {limit}, charges {base}"
-        currency = case.tariff.currency
-        return [case.line(lacks, currency, Decimal(1), note=note, of=of, limit=limit)]
+        return [case.line(lacks, case.tariff.currency, Decimal(1), note=note, of=of, limit=limit)]
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from dentframe.errors import ConfigError, CoverageError, by
 from dentframe.metering.register_rules import HOUR, micros, resolve
 from dentframe.money.charges import KVAH, Charge
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, exact, parts_of, times
-from dentframe.money.tariff_usage import ALWAYS, OUT, State, greatest, stretches, worst
+from dentframe.money.tariff_usage import ALWAYS, OUT, Meters, State, greatest, stretches, worst
 from dentframe.site.toml_tables import read_itself
 from dentframe.times.dates_and_ranges import local, stamp
 from dentframe.times.periods import midnights
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.inputs_and_keywords import MEAN, interval_of
-from dentframe.verbs.peaks import highest, known, reported
+from dentframe.verbs.peaks import Candidates, highest, known, reported
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Ints
     from dentframe.money.statement import Line
     from dentframe.money.tariff_bill import Case
-    from dentframe.money.tariff_usage import Meters
-    from dentframe.verbs.peaks import Candidates
 
     Inside = tuple[Ints, Ints]
 
@@ -261,10 +259,8 @@ class Demand(Charge):
         if not found:
             return []
         unit = TOPICS[self.topic or MEAN].unit.removesuffix("h")
-        more: dict[str, Any] = {
-            "element": ", ".join(c.name for c in series),
-            **vars(worst([p.state for p in found])),
-        }
+        state = vars(worst([p.state for p in found]))
+        more: dict[str, Any] = {"element": ", ".join(c.name for c in series), **state}
         if self.per == "day":  # each day fills the tiers anew
             days = [tiers.fill(case.quantity(max(p.kw, Decimal(0)))) for p in found]
             parts, per = [case.quantity(add(x)) for x in zip(*days, strict=True)], "day"

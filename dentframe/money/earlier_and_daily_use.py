@@ -16,7 +16,7 @@ import pandas as pd
 from dentframe.archive.archive import opened
 from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterError
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative
-from dentframe.metering.register_rules import micros
+from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
 from dentframe.money.occupancy import MAIN, OWN, Occupancy, completed, span
 from dentframe.money.rounding_and_tiers import add, rounded
@@ -29,7 +29,6 @@ from dentframe.verbs.energy import figures
 from dentframe.verbs.inputs_and_keywords import DEFAULT_RULES, VerbKeywords
 
 if TYPE_CHECKING:
-    from dentframe.metering.register_rules import RegisterRules
     from dentframe.money.split_bill import Run
     from dentframe.site.site import Tenant
 

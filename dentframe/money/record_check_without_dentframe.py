@@ -26,7 +26,6 @@ getcontext().prec = 60
 HERE = Path(sys.argv[1] if len(sys.argv) > 1 else __file__).resolve()
 RECORD = HERE if HERE.is_dir() else HERE.parent
 ZERO, MICRO, MINUTE = Decimal(0), Decimal("0.000001"), 60_000_000
-COLUMNS = ("line", "bill_line", "billed", "computed", "party", "part", "quantity", "amount")
 DIGITS = {0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
         3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW"}
 TITLES = {"common": "common areas", "loss": "technical loss", "tolerance": "meter tolerance",
@@ -69,8 +68,7 @@ def check_files(record):
             differs(f"{name} is a link.")
         elif hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
             differs(f"{name} was changed: its SHA-256 is not the recorded one.")
-    for name in there:
-        differs(f"{name} is not in the record's list.")
+    differences.extend(f"{name} is not in the record's list." for name in there)
     own = ["site.toml", "bill.toml", "rules.toml", "readings.csv", "steps.csv", "edges.json"]
     tables = [f"{x}.csv" for x in record["result"]]
     for name in [*(f"record/{x}" for x in (*own, "check.py")), *record["papers"], *tables]:
@@ -157,35 +155,30 @@ def status_of(coverage, flags):
     return "partial" if coverage < 1 else "estimated" if flags & estimates else "recorded"
 
 
-def energy_figure(steps, stay, rules):
-    """Energy, coverage, status and measured energy of one stay."""
-    # A meter without any reading has no instants of its own.
-    low, high = instant(stay.get("from", stay["start"])), instant(stay.get("to", stay["end"]))
-    mine = steps.within("energy", stay["element"], low, high)
-    energy, covered, flags = steps.energy("energy", stay["element"], low, high)
-    if high <= low or covered == 0:
-        return None, 0.0, "missing", None
-    coverage = covered / (high - low)
-    first = next((x["opening"] for x in mine if x["s"] == low), None)
-    last = next((x["closing"] for x in mine if x["e"] == high), None)
-    for x in (x for x in mine if x["use"] and "gap_bridged" in x["flags"]):
-        if (first is None and x["s"] <= low) or (last is None and x["e"] >= high):
-            flags.add("edge_in_gap")
-    status, places = status_of(coverage, flags), rules.get("places", 2)
-    scale = max(abs(first or ZERO), abs(last or ZERO))
-    kind = "measured" if "agreed" in flags else "corrected"
-    own = plain(steps.energy("energy", stay["element"], low, high, kind)[0], scale)
-    by_readings = rules.get("edges", "last_reading") == "last_reading" and status != "partial"
-    if by_readings and None not in (first, last):  # used is closing less opening, as printed
-        between = rounded(last, places) - rounded(first, places)
-        own = between + rounded(own - (last - first), places)
-    value = plain(energy, scale) if "agreed" in flags else own
-    return rounded(value, places), coverage, status, rounded(own, places)
-
-
 def energies(steps, use, rules):
-    """The energy of each stay."""
-    return ((stay, *energy_figure(steps, stay, rules)) for stay in use["stays"])
+    """The energy of each stay: what was used, coverage, status and what was measured."""
+    places, edges = rules.get("places", 2), rules.get("edges", "last_reading")
+    for stay in use["stays"]:
+        # A meter without any reading has no instants of its own.
+        low, high = instant(stay.get("from", stay["start"])), instant(stay.get("to", stay["end"]))
+        span = "energy", stay["element"], low, high
+        mine, (energy, covered, flags) = steps.within(*span), steps.energy(*span)
+        first = next((x["opening"] for x in mine if x["s"] == low), None)
+        last = next((x["closing"] for x in mine if x["e"] == high), None)
+        for x in (x for x in mine if x["use"] and "gap_bridged" in x["flags"]):
+            if (first is None and x["s"] <= low) or (last is None and x["e"] >= high):
+                flags.add("edge_in_gap")
+        coverage = covered / (high - low) if high > low else 0.0
+        status, scale = status_of(coverage, flags), max(abs(first or ZERO), abs(last or ZERO))
+        agreed = "agreed" in flags
+        own = plain(steps.energy(*span, "measured")[0] if agreed else energy, scale)
+        if edges == "last_reading" and status != "partial" and None not in (first, last):
+            # Used is closing less opening, as printed.
+            between = rounded(last, places) - rounded(first, places)
+            own = between + rounded(own - (last - first), places)
+        value = plain(energy, scale) if agreed else own
+        value, own = (rounded(x, places) if coverage else None for x in (value, own))
+        yield stay, value, coverage, status, own
 
 
 def kw_of_block(steps, use, element, low, high, kind):
@@ -282,8 +275,7 @@ def check_figures(record, uses, steps, rules):
                 for k in (k for k in wanted if was[k] != wanted[k]):
                     who = f"row {i} ({stay['party'] or stay['kind']} {stay['element']}): {k}"
                     differs(f"Table figures, {who} {row[k]} is recorded, {wanted[k]} comes out.")
-    for i, _ in left:
-        differs(f"Table figures, row {i}: it does not come out.")
+    differences.extend(f"Table figures, row {i}: it does not come out." for i, _ in left)
 
 
 def charge(line, party, part, amount, quantity=None, **more):
@@ -346,12 +338,11 @@ class Split:
         shared = {}
         if by == "energy":
             kwh = rounded(Decimal(use["kwh"]), self.places)
-            left = kwh - sum(own.values()) - export - common
             for k, part in ((k, x) for k, x in parts.items() if not x.get("rest")):
                 stated = part.get("kwh", kwh * Decimal(part.get("percent", 0)) / 100)
                 shared[k] = rounded(Decimal(stated), self.places)
             rest = next((k for k, part in parts.items() if part.get("rest")), "unexplained")
-            shared[rest] = left - sum(shared.values())
+            shared[rest] = kwh - sum([*own.values(), export, common, *shared.values()])
         shared["common"] = common + shared.get("common", ZERO)
         yield "export" if by == "export" else "own", sum(own.values(), ZERO), own
         for k, total in shared.items():
@@ -403,21 +394,18 @@ class Split:
         amount, name = Decimal(line["amount"]), line["name"]
         parts = [p for p in parts if p[1] != 0]
         whole = sum(total for _, total, _ in parts)
-        exact = [Fraction(amount * total / whole) for _, total, _ in parts]
-        moneys = in_parts(exact, amount, self.digits)
+        moneys = in_parts([Fraction(amount * x / whole) for _, x, _ in parts], amount, self.digits)
         for (part, total, weights), money in zip(parts, moneys, strict=True):
             shares = allocate(money, weights, self.digits)
             same = sum(weights.values()) == total
             quantities = weights if same else allocate(total, weights, places)
             for party, share in shares.items():
-                if part != "own" or party not in agreed:
-                    quantity = None if places is None else quantities[party]
-                    yield charge(name, party, part, share, quantity)
-                    continue
-                more, quantity = agreed[party], quantities[party] + agreed[party]
-                own = rounded(amount * quantity / whole, self.digits)
+                more = agreed.get(party) if part == "own" else None
+                quantity = None if places is None else quantities[party] + (more or ZERO)
+                own = share if more is None else rounded(amount * quantity / whole, self.digits)
                 yield charge(name, party, part, own, quantity)
-                yield charge(name, self.landlord, "agreed", share - own, -more, agreed_by=party)
+                if more is not None:
+                    yield charge(name, self.landlord, "agreed", share - own, -more, agreed_by=party)
 
     def fees(self):
         """The landlord's fees."""
@@ -475,7 +463,7 @@ def check_charges(record, charges, places):
     if len(recorded) != len(charges):
         differs(f"Table charges: {len(recorded)} rows are recorded, {len(charges)} come out.")
     for i, (row, c) in enumerate(zip(recorded, charges, strict=False), 1):
-        for k in COLUMNS:
+        for k in ("line", "bill_line", "billed", "computed", "party", "part", "quantity", "amount"):
             x = c.get(k, c["amount"])
             was = Decimal(row[k]) if isinstance(x, Decimal) and row[k] is not None else row[k]
             off = places == "exact" and x is not None and k == "quantity" and abs(was - x) < MICRO

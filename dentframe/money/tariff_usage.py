@@ -130,8 +130,7 @@ def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> I
         for name, kwh in f.windows:
             stated[name if name in window else outside] += round(kwh * NANO)
         within = bool(f.windows) and starts[0] <= f.start and f.end <= ends[-1]
-        named = [w for w, energy in stated.items() if energy]
-        known = known and within and all(w in inside and len(inside[w]) for w in named)
+        known = known and within and all(len(inside.get(w, ())) for w, x in stated.items() if x)
         by_shape = nano_kwh(c, b) - nano_kwh(c, a)
         for w, own in inside.items():
             added[own[-1:]] += stated[w] - by_shape[own].sum()
