@@ -110,12 +110,11 @@ def rebilled(run: Run, how: Rebilling) -> Run:
         was = old.pop((c.party, c.title), None)
         amount = c.amount if c.party not in keep else was.amount if was else ZERO
         new.append(replace(c, amount=amount, computed=c.amount))
-    new += [
-        Charge(x.party, x.line, x.kind, x.part, "", x.amount, computed=ZERO) for x in old.values()
-    ]
+    left = old.values()
+    new += [Charge(x.party, x.line, x.kind, x.part, "", x.amount, computed=ZERO) for x in left]
     kinds = {c.line: c.kind for c in reversed(new)}
-    left = add_by((c.line, EXACT.subtract(c.computed or ZERO, c.amount)) for c in new)
-    for name, x in ((k, x) for k, x in left.items() if x):
+    apart = add_by((c.line, EXACT.subtract(c.computed or ZERO, c.amount)) for c in new)
+    for name, x in ((k, x) for k, x in apart.items() if x):
         new.append(Charge(run.site.landlord, name, kinds[name], DIFFERENCE, "", x, computed=ZERO))
     due = [x for x in how.before if x.part == INTEREST]
     fees = run.fees + [Charge(x.party, x.line, INTEREST, INTEREST, x.kind, x.amount) for x in due]
@@ -197,11 +196,8 @@ def replacing(run: Run, papers: Sequence[Statement]) -> list[Statement]:
     # What the landlord bears of a tenant's computed amount changes no paper of the tenant.
     own = (differ["settled"] == "note") | (differ["party"] == run.site.landlord)
     changed = {*differ["party"][own]}
-    reasons = [
-        f"Corrected on {day(x.on)}: {run.site.labels[x.element]}: {x.reason}."
-        for x in run.site.corrections
-        if x.id in how.corrections
-    ]
+    new = [x for x in run.site.corrections if x.id in how.corrections]
+    reasons = [f"Corrected on {day(x.on)}: {run.site.labels[x.element]}: {x.reason}." for x in new]
     for s in (s for s in papers if s.party in changed):
         old = how.numbers.get(s.party, "")
         replaces = f"This statement replaces {f'No. {old}' if old else 'the earlier one'}."

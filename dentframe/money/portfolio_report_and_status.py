@@ -44,10 +44,8 @@ USUAL = pd.Timedelta(days=28)
 """What a meter uses in a day is the mean of so many days before it went silent."""
 KNOWN = 0.95
 """Months are compared with last year's where so much of both is covered."""
-_CHANGES = pd.DataFrame(columns=["label", "element", "months", "before", "now", "change", "share"])
-_FINDINGS = pd.DataFrame(
-    columns=["label", "finding", "start", "end", "count", "severity", "kwh_at_risk"]
-)
+_CHANGES = ["label", "element", "months", "before", "now", "change", "share"]
+_FINDINGS = ["label", "finding", "start", "end", "count", "severity", "kwh_at_risk"]
 
 
 @dataclass(frozen=True)
@@ -148,12 +146,9 @@ class Report:
             Where XlsxWriter is not installed (extra ``excel``).
         """
         silent = [(x.site.name, m, at) for x in self.sites for m, at in x.silent.items()]
-        tables = {
-            "months": self.table.reset_index(),
-            "changes": self._of_sites("changes"),
-            "findings": self._of_sites("findings"),
-            "silent": pd.DataFrame(silent, columns=["site", "meter", "last reading"]),
-        }
+        tables = {"months": self.table.reset_index()}
+        tables |= {x: self._of_sites(x) for x in ("changes", "findings")}
+        tables["silent"] = pd.DataFrame(silent, columns=["site", "meter", "last reading"])
         with whole_file(Path(path)) as part:
             save_workbook(tables, part)
         return Path(path)
@@ -280,7 +275,8 @@ def _measured(
         silent = {m: last.get(m) for m in meters if m not in last or edges[-1] - last[m] >= SILENT}
         if frame is None or not last:
             none = pd.DataFrame()
-            return SiteReport(site, months, none, none, _CHANGES, _FINDINGS, silent)
+            changes, findings = (pd.DataFrame(columns=x) for x in (_CHANGES, _FINDINGS))
+            return SiteReport(site, months, none, none, changes, findings, silent)
         return _figured(site, edges, earlier, frame, last, months, silent)
 
 
@@ -325,7 +321,7 @@ def _figured(
     keys = found["meter"].astype(str).str.cat(found["element"].astype(str), "_")
     found = found.assign(label=keys.map(site.labels).fillna(keys))
     found = found.sort_values("kwh_at_risk", ascending=False, na_position="last")
-    findings = found[list(_FINDINGS.columns)].reset_index(drop=True)
+    findings = found[_FINDINGS].reset_index(drop=True)
     return SiteReport(site, months, daily, hours, _changes(now, before, site), findings, silent)
 
 
@@ -467,11 +463,8 @@ def status(archive: Any, sites: Any = None, records: Any = None, now: Any = None
     last = {m: _newest(store, m) for m in sorted({*store.meters(), *of_meter})}
     newest = max((x for x in last.values() if x is not None), default=None)
     saved = [] if records is None else records_in(records)
-    silent = [
-        _silent(store, m, at, of_meter.get(m), saved, moment)
-        for m, at in last.items()
-        if at is None or moment - at >= SILENT
-    ]
+    late = {m: at for m, at in last.items() if at is None or moment - at >= SILENT}
+    silent = [_silent(store, m, at, of_meter.get(m), saved, moment) for m, at in late.items()]
     age = None if newest is None else (moment - newest) / pd.Timedelta(hours=1)
     return Status(newest, age, tuple(silent), sum(map(_open_exceptions, saved)))
 

@@ -66,7 +66,12 @@ class Tariff:
             raise ConfigError(f"Cannot make tariff {self.name!r}: it has no charges.")
         if self.currency:
             check_currency(self.currency, f"tariff {self.name!r}")
-        _check_on(self.charges)
+        before: list[str] = []
+        for c in self.charges:  # a tax of a charge that is not there would be a tax of nothing
+            for name in (x for x in getattr(c, "on", None) or () if x not in before):
+                near = did_you_mean(name, before) or f": there are {', '.join(before) or 'none'}"
+                raise ConfigError(f"Cannot take {c.name!r} of {name!r}: no charge before it{near}")
+            before.append(c.name)
 
     @staticmethod
     def from_dict(data: Mapping[str, Any]) -> Tariff:
@@ -212,14 +217,3 @@ def _charge(given: Any) -> Any:
         raise ConfigError(f"Cannot read a charge of kind {kind!r}{near}")
     rest = {k: v for k, v in given.items() if k != "kind"}
     return made(KINDS[kind], rest, f"charge {given.get('name', '')!r}")
-
-
-def _check_on(charges: tuple[Any, ...]) -> None:
-    """A tax of a charge that is not there would be a tax of nothing."""
-    before: list[str] = []
-    for c in charges:
-        for name in getattr(c, "on", None) or ():
-            if name not in before:
-                near = did_you_mean(name, before) or f": there are {', '.join(before) or 'none'}"
-                raise ConfigError(f"Cannot take {c.name!r} of {name!r}: no charge before it{near}")
-        before.append(c.name)

@@ -93,11 +93,8 @@ def greatest(c: Cumulative) -> float:
 
 def worst(states: Sequence[State]) -> State:
     """The least coverage, the worst status, all flags."""
-    return State(
-        min(x.coverage for x in states),
-        max((x.status for x in states), key=STATUSES.index),
-        tuple(sorted({f for x in states for f in x.flags})),
-    )
+    coverage, flags = min(x.coverage for x in states), sorted({f for x in states for f in x.flags})
+    return State(coverage, max((x.status for x in states), key=STATUSES.index), tuple(flags))
 
 
 def use_between(c: Cumulative, s: int, e: int, places: int | None) -> Decimal:
@@ -272,10 +269,8 @@ class Meters:
                 if own.any():
                     found.append((c, State.of_energy(c, a[own], b[own])))
         exactly = (EXACT.divide(Decimal(n), Decimal(NANO)) for n in total.tolist())
-        accepted = {
-            w: self.accepted(found, s, e, f"energy in window {w!r}" if w else "energy")
-            for w, found in states.items()
-        }
+        what = {w: f"energy in window {w!r}" if w else "energy" for w in states}
+        accepted = {w: self.accepted(x, s, e, what[w]) for w, x in states.items()}
         reads = flow == "net" and self.edges == "last_reading" and self.places is not None
         return list(zip(window, exactly, strict=True)), accepted, add(whole) if reads else None
 

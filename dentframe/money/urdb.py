@@ -20,7 +20,6 @@ from dentframe.errors import ConfigError, by
 from dentframe.money.rounding_and_tiers import add, as_written
 
 MONTHS, HOURS = 12, 24
-WEEKEND = ["sat", "sun", "holiday"]
 NO_LIMIT = Decimal("1e30")
 """A tier's limit from here on is none: some writers put 1e38 for it."""
 
@@ -72,12 +71,8 @@ def tables(source: Any, stated: Mapping[str, Any]) -> dict[str, Any]:
             "Prices would be wrong without it. Write the tariff by hand, or, where a field is no "
             f"matter for these meters, name it in {_stated('ignore')}."
         )
-    return {
-        "name": ": ".join(str(rate.data[k]) for k in ("utility", "name") if rate.data.get(k)),
-        "currency": "USD",
-        "charges": charges,
-        "notes": list(rate.notes()),
-    }
+    name = ": ".join(str(rate.data[k]) for k in ("utility", "name") if rate.data.get(k))
+    return {"name": name, "currency": "USD", "charges": charges, "notes": list(rate.notes())}
 
 
 def _record(source: Any) -> Mapping[str, Any]:
@@ -156,10 +151,8 @@ class _Rate:
     def demand(self) -> Iterator[dict[str, Any]]:
         """A charge for each period of flat demand and of demand by time of use, with ratchets."""
         found = []
-        for unit, name, fields in (
-            ("flatdemandunit", "Demand", _FLAT),
-            ("demandrateunit", "Time-of-use demand", _TOU),
-        ):
+        kinds = ("flatdemandunit", "Demand", _FLAT), ("demandrateunit", "Time-of-use demand", _TOU)
+        for unit, name, fields in kinds:
             grid, prices = self.prices(*fields)
             prices = {p: x for p, x in prices.items() if any(x[0])}
             found += [(unit, name, grid, prices)] if prices else []
@@ -340,7 +333,7 @@ def _windows(grid: Grid, period: int, months: Sequence[int]) -> list[dict[str, A
         every = list(run)
         first, last = every[0] + 1, every[-1] + 1
         ends = [f"{first:02}-01", f"{last:02}-{calendar.monthrange(2023, last)[1]}"]
-        days = [("weekday", week), (WEEKEND, weekend)]
+        days = [("weekday", week), (["sat", "sun", "holiday"], weekend)]
         found += [
             {"name": _name(period), "start": f"{a:02}:00", "end": f"{b:02}:00", "days": on,
              "season": ends if len(every) < MONTHS else None}
