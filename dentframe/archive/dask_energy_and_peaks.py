@@ -50,7 +50,7 @@ def _whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
     return [c for c in labels if parse(c).scope == ELEMENT and parse(c).topic in topics]
 
 
-_PARTITIONS, _METERS = 128, 8
+_PARTITIONS, _METERS = 128, 16
 """By default: partitions at most, and meters of each, for a partition costs as much as a meter."""
 
 
@@ -260,7 +260,7 @@ def energy(
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
     batch : int, optional
-        How many meters a partition has at most; by default about 8, and more where that makes
+        How many meters a partition has at most; by default about 16, and more where that makes
         more than 128 partitions.
 
     Returns
@@ -330,7 +330,7 @@ def peaks(
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
     batch : int, optional
-        How many meters a partition has at most; by default about 8, and more where that makes
+        How many meters a partition has at most; by default about 16, and more where that makes
         more than 128 partitions.
 
     Returns

@@ -105,7 +105,7 @@ def select(
     request = resolve(archive, names, span or (pd.NaT, pd.NaT), keys)
     found = dict(sorted(request.meters.items()))
     here = type(archive)(archive.path.absolute())
-    labels = _labels(here, None if meters is None else list(found))
+    labels = _labels(here, found, every=meters is None)
     kept = [c for c in labels if topics is None or parse(c).topic in request.topics]
     asked = (
         c for elements in {*found.values()} for c in of_elements(kept, elements, request.topics)
@@ -129,11 +129,11 @@ def _span(start: Any, end: Any, tz: Zone) -> tuple[pd.Timestamp, pd.Timestamp] |
     return None
 
 
-def _labels(archive: Archive, meters: list[str] | None) -> list[str]:
-    """The columns of some meters by the footers of their files; of all, by the archive's own."""
-    shown = parquet.columns_of(layout.columns_file(archive.path)) if meters is None else ()
+def _labels(archive: Archive, meters: Iterable[str], *, every: bool) -> list[str]:
+    """The columns of meters by the footers of their files; of every one, by the archive's own."""
+    shown = parquet.columns_of(layout.columns_file(archive.path)) if every else ()
     found = dict.fromkeys(shown)
-    for meter in archive.meters() if meters is None else meters:
+    for meter in meters:
         folder = archive.path / layout.folder_name(meter)
         settled = () if shown else folder.glob(f"*{layout.SUFFIX}")
         for path in (*archive.meter(meter).part_paths(), *settled):
