@@ -132,7 +132,7 @@ def accounts_of(site: Site) -> Accounts:
 def _mistakes(accounts: Accounts, tenants: list[str]) -> Iterator[str]:
     for name in accounts.tenants:
         if name not in tenants:
-            near = did_you_mean(name, tenants) or f": there are {', '.join(tenants)}"
+            near = did_you_mean(name, tenants) or f": there are {', '.join(tenants)}."
             yield f"tenants]: no tenant {name!r}{near}"
     for name, fields in (("journal", ENTRY), ("invoices", INVOICE)):
         layout: Layout = getattr(accounts, name)

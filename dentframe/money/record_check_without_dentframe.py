@@ -504,6 +504,7 @@ def main():
     record = load("record.json")
     try:
         check_files(record)
+        whose = f"{record['bill']} of {record['site']}"
         site, bill, rules = (load(f"{x}.toml") for x in ("site", "bill", "rules"))
         rules, uses = rules.get("split", rules), load("edges.json")
         check_figures(record, uses, Steps(), rules)
@@ -514,13 +515,13 @@ def main():
         check_charges(record, [*charges, *fees], split.places)
         check_control(record, split, charges, fees)
         check_statements([*charges, *fees])
-    except (LookupError, ValueError, TypeError, ArithmeticError, StopIteration,
+    except (OSError, LookupError, ValueError, TypeError, ArithmeticError, StopIteration,
             AttributeError) as error:
         differs(f"It cannot be computed: {type(error).__name__} {error}.")
     if differences:
         print(*differences, sep="\n")
         sys.exit(1)
-    print(f"Nothing differs: {record['bill']} of {record['site']}, computed from its steps.")
+    print(f"Nothing differs: {whose}, computed from its steps.")
 
 
 if __name__ == "__main__":

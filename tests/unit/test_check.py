@@ -204,6 +204,21 @@ def test_a_figure_that_does_not_come_out_is_named(tmp_path):
     assert "Control tenants: 700.00 is recorded" in said
 
 
+def test_a_record_without_its_steps_or_its_name_is_told_so(tmp_path):
+    """What is missing is named; nothing ends in a traceback."""
+    record = run_of().save(tmp_path / "r", draft=True)
+    steps = record / "steps.csv"
+    text = steps.read_text(encoding="utf-8")
+    steps.unlink()
+    status, told = check(record)
+    assert (status, told.splitlines()[0]) == (1, "record/steps.csv is missing.")
+    steps.write_text(text, encoding="utf-8")
+    contents = json.loads((record / "record.json").read_text(encoding="utf-8"))
+    del contents["site"]
+    (record / "record.json").write_text(json.dumps(contents), encoding="utf-8")
+    assert check(record)[1].splitlines()[-1] == "It cannot be computed: KeyError 'site'."
+
+
 def test_it_is_short_and_stands_alone(tmp_path):
     """Under 600 lines, of the standard library."""
     record = run_of().save(tmp_path / "r", draft=True)
