@@ -151,8 +151,8 @@ class Correction:
 
 def corrections_of(given: Any) -> tuple[Correction, ...]:
     """Corrections from objects, tables as in a file, or one of either."""
-    one = isinstance(given, Correction | Mapping) or not isinstance(given, Iterable)
-    listed: list[Any] = [] if given is None else [given] if one else [*given]
+    several = isinstance(given, Iterable) and not isinstance(given, Mapping)
+    listed: list[Any] = [*given] if several else [] if given is None else [given]
     if not all(isinstance(x, Correction | Mapping) for x in listed):
         raise ConfigError(
             f"Cannot use corrections={given!r}: they are no corrections. Give a list of "
