@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -345,10 +344,13 @@ class ArchiveSource:
 
     def read(self, jobs: Iterable[Job]) -> Iterator[Answer]:
         """The answers of the archive; then the client's, or an error for each window it lacks."""
+        groups: dict[tuple[str, tuple[str, ...]], list[Job]] = {}
+        for job in jobs:
+            groups.setdefault((job.meter, job.topics), []).append(job)
         asked: dict[Job, Job] = {}
         try:
-            for (name, topics), each in groupby(jobs, key=lambda job: (job.meter, job.topics)):
-                meter, group = self._meter(name), list(each)
+            for (name, topics), group in groups.items():
+                meter = self._meter(name)
                 here = meter.held(topics, self.now, stale=self.client is None)
                 whole = {job for job in group if _in(job.window, here)}
                 yield from self._answers(meter, [job for job in group if job in whole])

@@ -107,7 +107,7 @@ _LONG = {name: topic.description.removesuffix(".").lower() for name, topic in TO
     "V": "voltage",
     "dPF": "displacement power factor",
 }
-"""Plain names of topics: what the service says of them, or of some what says more."""
+"""Plain names of topics: what the service says of them, or plainer words of our own."""
 
 
 def long_name(topic: str) -> str:

@@ -338,7 +338,7 @@ def _columns_of(
     """The columns of one variable of readings, by their labels."""
     unit, values = variables.unit_in(array.attrs, array.data), _flat(array, sizes, dim)
     stored = {_columns.parse(x).wire: x for x in reversed(layout.columns)}
-    known = any(wire.startswith(f"{slot.topic}/{slot.scope}/") for wire in stored)
+    known = any(slot == Column(c.topic, c.scope) for c in map(_columns.parse, stored))
     found = {}
     for i, name in enumerate(np.atleast_1d(array[dim].values)):
         column = Column(slot.topic, slot.scope, str(name))

@@ -77,6 +77,8 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     order = np.argsort(minutes, kind="stable")
     minutes, values = minutes[order], np.asfortranarray(values[order])
     starts = np.flatnonzero(np.r_[True, np.diff(minutes) != 0])
+    if len(starts) == len(minutes):
+        return Table(columns, minutes, values)
     once, differ, same = merged(values, starts)
     minutes = minutes[starts]
     conflicts, duplicates = (

@@ -172,9 +172,9 @@ def rules_for(rules: RegisterRules, topics: Sequence[str], there: set[str]) -> R
     """Those of the rules that hold for the topics that may answer; some of these are `there`."""
     if topics[1:] == ("kWHNet",) and "kWHNet" not in there:
         # Means answer before the register: rules may name an element that has no means.
-        nothing: dict[str, Any] = {name: getattr(RegisterRules, name) for name in FIELDS[:-1]}
+        usual: Any = {x: getattr(RegisterRules, x) for x in FIELDS if x != "corrections"}
         from_site = {"from_site": frozenset(FIELDS)} if isinstance(rules, SiteRules) else {}
-        rules = replace(rules, **nothing, **from_site)
+        rules = replace(rules, **usual, **from_site)
     if "kWHNet" not in topics and isinstance(rules, SiteRules) and "swaps" in rules.from_site:
         rules = replace(rules, swaps=())
     return rules

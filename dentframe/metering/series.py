@@ -465,9 +465,9 @@ def usable(
     if meter.first is None and not conflicts and not duplicates:
         if finite.all():
             return Series(*name, t, v, NONE, NONE)
-        none = t[~finite]
-        marks = np.full(len(none), int(Flag.MISSING_VALUE))
-        return Series(*name, t[finite], v[finite], none, marks)
+        missing = t[~finite]
+        marks = np.full(len(missing), int(Flag.MISSING_VALUE))
+        return Series(*name, t[finite], v[finite], missing, marks)
     marks = np.zeros(len(t), dtype=np.int64)
     if meter.first is not None:
         low, differ, same = merged(np.where(finite, v, np.nan), meter.first)

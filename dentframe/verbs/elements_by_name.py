@@ -37,7 +37,7 @@ def requested_elements(
     elements : str, sequence of str, or None
         ``"A"`` in a frame of one meter, ``"P482311252_A"`` in any; ``"all"`` and None are all.
     there : sequence of (meter, element), optional
-        What there is to name; by default what has a column of the topics.
+        What there is to name; without any, what has a column of the topics.
 
     Raises
     ------

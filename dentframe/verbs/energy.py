@@ -238,7 +238,8 @@ def intervals(frame: pd.DataFrame, **keywords: Unpack[inputs.CorrectedKeywords])
         edges = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
         t = np.unique(np.concatenate([NONE, *edges]))
         s, e = t[:-1], t[1:]
-        there = (e > of.s) & (s < of.e)  # of the one period; where there is none, no edge is
+        # The one period is the whole span; where nothing was read there is none, and no interval.
+        there = (e > of.s) & (s < of.e)
         s, e = np.maximum(s[there], low), np.minimum(e[there], high)
         of_meter = [figures(c, s, e) for c in meter]
         found += of_meter

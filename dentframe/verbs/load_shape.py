@@ -73,7 +73,7 @@ def duration(
         falling = -np.sort(-x[~np.isnan(x)])
         # Shares such as 0.07 times the count must not step up by their binary noise.
         rank = np.ceil(np.round(shares * len(falling), 9)).astype(np.int64)
-        # Without a covered block there is only the NaN after the last one.
+        # Where no block is covered, the NaN at the end is the first one, and every share's.
         curves.append(np.append(falling, np.nan)[np.maximum(rank - 1, 0)])
     return results.by_element(of, curves, pd.Index(shares, name="share"))
 

@@ -104,6 +104,10 @@ def as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+class MisfitError(ValueError):
+    """The bytes do not have the shape that is read through a struct."""
+
+
 def decode(body: bytes, window: Window | None = None, *, slice_bytes: int = SLICE_BYTES) -> Page:
     """Decode the answer to getData.
 
@@ -139,7 +143,7 @@ def decode(body: bytes, window: Window | None = None, *, slice_bytes: int = SLIC
         reader = SliceReader(first.headers, window)
         pieces = cut(body, head.end(), tail.start(), max(1, slice_bytes))
         return _page(body, window, reader.headers, map(reader.read, pieces))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (MisfitError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decode_slow(body, window)
 
 
@@ -204,7 +208,7 @@ class SliceReader:
 
         Raises
         ------
-        msgspec.ValidationError
+        MisfitError
             If the slice is not valid JSON by itself, or not a list of objects.
         """
         rows: Any = None
@@ -217,7 +221,7 @@ class SliceReader:
         with contextlib.suppress(ValueError, RecursionError):
             rows = load(piece) if len(piece) <= MOST_AT_ONCE else None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise msgspec.ValidationError
+            raise MisfitError
         return self.spread(rows)
 
     def spread(self, rows: Sequence[Mapping[str, Any]]) -> Page:
@@ -254,7 +258,7 @@ class SliceReader:
         # msgspec takes the texts "nan" and "inf" for floats, "null" for null, and -0 for 0.0.
         null = type(None) in kinds and b'"null"' in piece.lower()
         if float in kinds or null or (not values.all() and _NEGATIVE_ZERO.search(piece)):
-            raise msgspec.ValidationError
+            raise MisfitError
         absent, blank, unreadable = Counter[str](), Counter[str](), dict[str, Counter[str]]()
         for (index, cell), count in found.items():
             column, text = columns[index], "" if cell is None else cell.value
@@ -305,7 +309,7 @@ def _decoder(columns: tuple[str, ...], tokens: tuple[str, ...]) -> Callable[[byt
     names = {f"f{i}": column for i, column in enumerate(columns)}
     fields: list[Any] = [(name, float | text | None, _ABSENT) for name in names]
     fields += [(key, str, "") for key in TIME_KEYS]
-    # A column whose name has quotes or control characters is a ValueError.
+    # It raises a ValueError for a name with quotes or control characters.
     row = msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(GenericAlias(list, (row,)), strict=False).decode
 
