@@ -256,18 +256,20 @@ def gather(asker: Asker, now: dt.datetime) -> Answers:
     return found
 
 
-def _of_a_meter(asker: Asker, found: Answers, last: tuple[str, Page], one: tuple[str, ...]) -> None:
+def _of_a_meter(
+    asker: Asker, found: Answers, last: tuple[str, Page], topic: tuple[str, ...]
+) -> None:
     """What one meter tells: a month of everything, the clock in autumn, limits and refusals."""
     meter, newest = last
     end = pd.Timestamp(60 * int(newest.minutes[-1]), unit="s", tz="UTC")
     before = _month(end.to_pydatetime(), 1)
     found.month = asker.ask(ApiRequest("getData", meter, before, found.topics))
-    found.autumn = next(iter(asker.page(meter, _autumn(end), one)), None)
-    found.strange = asker.ask(ApiRequest("getData", "no-such-meter", _day(end), one))
+    found.autumn = next(iter(asker.page(meter, _autumn(end), topic)), None)
+    found.strange = asker.ask(ApiRequest("getData", "no-such-meter", _day(end), topic))
 
     def hour_of(hour: int) -> Reply:
         window = Window(before.year, before.month, 1, hour)
-        return asker.ask(ApiRequest("getData", meter, window, one), patient=False)
+        return asker.ask(ApiRequest("getData", meter, window, topic), patient=False)
 
     with ThreadPoolExecutor(5) as pool:
         found.burst = list(pool.map(hour_of, range(min(BURST, MOST - asker.sent))))

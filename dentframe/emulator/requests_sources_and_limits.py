@@ -319,7 +319,8 @@ def look(params: Mapping[str, str], key_id: str | None) -> Seen:
 
 def window(params: Mapping[str, str]) -> tuple[datetime, datetime]:
     """The UTC month, day or hour of a request, half open; RefusedError where there is none."""
-    given, found = {"day": "1", "hour": "0", **params}, dict[str, int]()
+    given: Mapping[str, str] = {"day": "1", "hour": "0", **params}
+    found: dict[str, int] = {}
     for name, (low, high) in _RANGES.items():
         text = given.get(name)
         if text is None:

@@ -114,8 +114,10 @@ def rebilled(run: Run, how: Rebilling) -> Run:
     new += [Charge(x.party, x.line, x.kind, x.part, "", x.amount, computed=ZERO) for x in left]
     kinds = {c.line: c.kind for c in reversed(new)}
     apart = add_by((c.line, EXACT.subtract(c.computed or ZERO, c.amount)) for c in new)
-    for name, x in ((k, x) for k, x in apart.items() if x):
-        new.append(Charge(run.site.landlord, name, kinds[name], DIFFERENCE, "", x, computed=ZERO))
+    for name, x in apart.items():
+        if x:
+            own = run.site.landlord, name, kinds[name], DIFFERENCE, "", x
+            new.append(Charge(*own, computed=ZERO))
     due = [x for x in how.before if x.part == INTEREST]
     fees = run.fees + [Charge(x.party, x.line, INTEREST, INTEREST, x.kind, x.amount) for x in due]
     made = replace(run, shares=new, fees=fees, rebilling=how)

@@ -267,7 +267,7 @@ def check_figures(record, uses, steps, rules):
                     off = ZERO  # only what is not rounded may differ, by binary noise
                 used, own = (x and x + off for x in (value, measured))
                 if used is not None:
-                    mine.append(stay | {"own": own, "agreed": used - own})
+                    mine.append(stay | {"measured": own, "agreed": used - own})
                 wanted = {k: stay[k] for k in ("element", "party", "kind")} | {"basis": basis,
                         "status": status, "coverage": round(coverage, 12), "quantity": used}
                 was = {**row, "quantity": row["quantity"] and Decimal(row["quantity"]),
@@ -300,7 +300,7 @@ class Split:
         rule = self.rules["lines"].get(line["name"], self.rules["lines"].get(line["kind"]))
         return {"by": rule} if isinstance(rule, str) else rule
 
-    def sums(self, use, basis, kind, what="own"):
+    def sums(self, use, basis, kind, what="measured"):
         """Figures of a kind by party: what was measured, or agreed beyond it."""
         found = {}
         for x in (x for x in use["figures"].get(basis, ()) if x["kind"] == kind):
@@ -464,7 +464,7 @@ def check_charges(record, charges, places):
         differs(f"Table charges: {len(recorded)} rows are recorded, {len(charges)} come out.")
     for i, (row, c) in enumerate(zip(recorded, charges, strict=False), 1):
         for k in ("line", "bill_line", "billed", "computed", "party", "part", "quantity", "amount"):
-            x = c.get(k, c["amount"])
+            x = c.get(k, c["amount"])  # what is billed and computed, where none says otherwise
             was = Decimal(row[k]) if isinstance(x, Decimal) and row[k] is not None else row[k]
             off = places == "exact" and x is not None and k == "quantity" and abs(was - x) < MICRO
             if was != x and not off:

@@ -112,7 +112,7 @@ def _not_recorded(use: Usage, f: Figure) -> Finding:
 
 def _detail(use: Usage, f: Figure) -> str:
     zone, facts, named = use.site.zone, list(f.flags), "demand"
-    start, end, who = f.start, f.end, f.party or TITLES.get(f.kind, "the main")
+    start, end, who = f.start, f.end, f.party or {**TITLES, MAIN: "the main"}[f.kind]
     if "site_peak" in f.row:
         (start, end), who = span(use.site, use.bill), "all elements together"
     if f.unit == "kWh":

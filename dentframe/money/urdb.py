@@ -222,10 +222,7 @@ class _Rate:
     # --- the parts of a record ---
 
     def prices(self, structure: str, *schedules: str) -> tuple[Grid, dict[int, Prices]]:
-        """For each month the period of each hour, on weekdays and on weekends; and the prices.
-
-        By period these are the prices of its tiers, and the limits of all but the last.
-        """
+        """The periods of a structure by month and hour, and the prices of each."""
         periods = self.value(structure) or ()
         rows = [self.value(x) or () for x in schedules]
         if not periods:

@@ -129,8 +129,10 @@ def step_of(low: int, high: int, inches: float) -> str:
 
 def ticks(low: int, high: int, step: str, tz: dt.tzinfo) -> Ints:
     """The ticks of one step in ``[low, high]`` [us UTC]."""
-    span = np.clip([low, high + 1], *_CALENDARS).tolist()
-    first, last = (stamp(x).tz_convert(tz) for x in span)
+    low, high = np.clip([low, high], *_CALENDARS).tolist()
+    if low >= high:
+        return np.empty(0, dtype=np.int64)
+    first, last = (stamp(x).tz_convert(tz) for x in (low, high + 1))
     edges = ints(calendar("D" if step == "2D" else step, first, last, tz))
     if step == "2D":
         walls = local(edges, tz).tz_localize(None).as_unit("us")
@@ -369,7 +371,7 @@ def place(
     Returns
     -------
     list of Place or None
-        None for a label without room.
+        None for a label without room: it is left out, its point stays marked.
     """
     options: list[list[Place]] = []
     for at, width in wanted:

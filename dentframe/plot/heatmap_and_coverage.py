@@ -95,7 +95,7 @@ def heatmap(
     most = float(np.nanmax(np.abs(days.kw), initial=0.0)) or 1.0
     least, default = (-most, "PuOr_r") if (days.kw < 0).any() else (0.0, "viridis")
     colours = {"cmap": default if cmap is None else cmap, "vmin": least, "vmax": most}
-    few = len(days.hours) <= 10
+    few = len(days.hours) <= 10  # then days are rows, one below the other; more are columns
     ax = shared.axes(how.get("ax"), (10.0, 2.4 + 0.3 * len(days.hours)) if few else (10.0, 4.5))
     mesh = _mesh(ax, days, few, colours)
     _clock_times(ax.xaxis if few else ax.yaxis, days)

@@ -124,6 +124,7 @@ def peaks(
     drawn = [highest(c, low, high, every, of.tz) for c in curves] if every else curves
     lines = []
     for i, label, (s, e, kw) in zip(of.places, of.labels, drawn, strict=True):
+        # Many intervals are drawn in thin lines, which keep their shape.
         look = shared.line(i) | {"label": label, "linewidth": 1.0 if len(s) < 2000 else 0.6}
         if kind == "rolling" and not every:
             lines += ax.plot(shared.at(e), kw, **look)

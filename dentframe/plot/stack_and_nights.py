@@ -336,7 +336,7 @@ def nights(
     x, width = shared.at(s), shared.at(e) - shared.at(s)
     wide = np.maximum(width, 0.6 * np.diff(x).min(initial=7.0))  # of the distance of two
     faces = [shared.face(place) for place in of.places]
-    thin = {"linewidth": 0.3 if len(x) < 60 else 0}
+    thin = {"linewidth": 0.3 if len(x) < 60 else 0}  # outlines of many bars cover what they hold
     bars = _bars(ax, x + (width - wide) / 2, wide, excess, [look | thin for look in faces])
     ax.axhline(0.0, color=shared.ink(), linewidth=0.8)
     unit = TOPICS[of.found.source.result.replace("Demand", "Energy")].unit
