@@ -7,6 +7,7 @@ of its result. A worker reads one meter after the other and gives its frame to t
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Unpack
@@ -50,7 +51,7 @@ def _whole_elements(labels: Iterable[str], topics: Sequence[str]) -> list[str]:
     return [c for c in labels if parse(c).scope == ELEMENT and parse(c).topic in topics]
 
 
-_PARTITIONS, _METERS = 128, 16
+_PARTITIONS, _METERS = 128, 32
 """By default: partitions at most, and meters of each, for a partition costs as much as a meter."""
 
 
@@ -209,7 +210,8 @@ def _figures(
         registers=asked.registers, answering=answering, further=further, names=names,
         several=len(found) > 1, form=form.iloc[:0],
     )  # fmt: skip
-    even = -(-len(found) // (2 * _METERS)) * 2  # most machines have an even number of cores
+    cores = max(os.cpu_count() or 1, 2)  # none waits for another, if the workers have as many
+    even = -(-len(found) // (cores * _METERS)) * cores
     usual = min(len(found), even, _PARTITIONS)
     return on_dask(selection, found, make, form.iloc[:0], given["batch"], usual)
 
@@ -260,8 +262,8 @@ def energy(
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
     batch : int, optional
-        How many meters a partition has at most; by default about 16, and more where that makes
-        more than 128 partitions.
+        How many meters a partition has at most; by default 32 or fewer, so that this machine's
+        cores have as many each, and more where that makes more than 128 partitions.
 
     Returns
     -------
@@ -330,8 +332,8 @@ def peaks(
     errors : str
         ``"raise"``, or ``"warn"`` where the archive does not hold all of the range.
     batch : int, optional
-        How many meters a partition has at most; by default about 16, and more where that makes
-        more than 128 partitions.
+        How many meters a partition has at most; by default 32 or fewer, so that this machine's
+        cores have as many each, and more where that makes more than 128 partitions.
 
     Returns
     -------
