@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,15 +12,16 @@ import numpy as np
 import pandas as pd
 
 from dentframe.metering.series import SCHEMA, is_several, merged, micros_of, outermost
-from dentframe.times.dates_and_ranges import Ints, stamp
 from dentframe.wire import columns as _columns
 from dentframe.wire.pages_and_bad_cells import room
 
 if TYPE_CHECKING:
     from dentframe.metering.series import Floats, Run, Side
+    from dentframe.times.dates_and_ranges import Ints
     from dentframe.wire.pages_and_bad_cells import Page
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 US_PER_MINUTE = 60_000_000
 RUNS = 50
 """How many runs of doubled readings a column notes; more are joined to the nearest."""
@@ -260,7 +262,8 @@ def _as_text(found: Mapping[str, Mapping[str, Sequence[Run]]]) -> dict[str, dict
 
 def iso(us: Side) -> str | None:
     """Microseconds UTC as ISO 8601 text."""
-    return None if us is None else stamp(us).isoformat()
+    # Python's own is several times quicker than pandas', and every read writes its outermost rows.
+    return None if us is None else (_EPOCH + timedelta(microseconds=int(us))).isoformat()
 
 
 def runs(at: Ints, among: Ints) -> list[Run]:
