@@ -7,6 +7,7 @@ of its result. A worker reads one meter after the other and gives its frame to t
 from __future__ import annotations
 
 import functools
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -31,6 +32,7 @@ from dentframe.metering.register_rules import RegisterRules, check_elements
 from dentframe.site.site import apply_site
 from dentframe.verbs.energy import energy as energy_of_frame
 from dentframe.verbs.inputs_and_keywords import (
+    DEFAULT_RULES,
     DEFAULTS,
     MEAN,
     REGISTER,
@@ -121,6 +123,8 @@ def _readings_for(
 
 def _without_others(rules: RegisterRules, meter: str, letters: set[str]) -> RegisterRules:
     """The rules without those of elements that other meters have and this one has not."""
+    if rules == DEFAULT_RULES:
+        return rules
 
     def is_of_frame(key: Any) -> bool:
         whose, element = split_element(str(key))
@@ -155,8 +159,12 @@ def _with(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def _with_readings(frame: pd.DataFrame) -> set[str]:
     """The elements that have some reading."""
-    values = frame.to_numpy()
-    return {parse(c).id for i, c in enumerate(frame) if np.isfinite(values[:, i]).any()}
+    found, values = set[str](), frame.to_numpy()
+    for i, c in enumerate(frame):
+        # Most columns have a reading in the last row, and need no look at all others.
+        if (len(values) and math.isfinite(values[-1, i])) or np.isfinite(values[:, i]).any():
+            found.add(parse(c).id)
+    return found
 
 
 def _figures(

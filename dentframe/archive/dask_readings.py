@@ -6,6 +6,7 @@ meter, with or without a range, for a Dask worker.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -193,9 +194,9 @@ def read_meter(
     table = _frame.join(pages, ordered(names, selection.topics))
     if selection.span is not None:
         table = _frame.clip(table, *selection.span, bracket=selection.bracket)
-    frame = _frame.to_frame(table, shared=False)
     ranges: Any = {name: selection.span or (None, None)}
     doubled = {what: {name: found} for what, found in came_twice(table, pages).items()}
+    frame = _frame.to_frame(table, shared=False)
     frame.attrs["dentcloud"] = note({}, ranges, frame, elements={name: elements}, **doubled)
     return frame, known
 
@@ -266,8 +267,10 @@ def on_dask(
     stamped = []
     for name, elements in meters.items():  # when it last changed [ns]: no result outlives a sync
         root = selection.archive.path
-        places = (root / layout.folder_name(name), layout.pending_folder(root, name))
-        changed = max((p.stat().st_mtime_ns for p in places if p.is_dir()), default=0)
+        changed = 0
+        for place in (root / layout.folder_name(name), layout.pending_folder(root, name)):
+            with contextlib.suppress(FileNotFoundError):
+                changed = max(changed, place.stat().st_mtime_ns)
         stamped.append((name, elements, changed))
     count = -(-len(stamped) // batch) if batch else usual
     edges = [-(-len(stamped) * i // count) for i in range(count + 1)]

@@ -24,7 +24,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -122,8 +124,9 @@ def damaged_file(root: Path, path: Path) -> Path:
 
 def listed(folder: Path, suffix: str) -> list[Path]:
     """The files of a folder whose names end so, sorted; none where there is no folder."""
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        return sorted(path for path in folder.iterdir() if path.name.endswith(suffix))
+    none = contextlib.suppress(FileNotFoundError, NotADirectoryError)
+    with none, os.scandir(folder) as entries:
+        return [folder / x for x in sorted(e.name for e in entries) if x.endswith(suffix)]
     return []
 
 
@@ -353,7 +356,7 @@ def check_size(path: Path, metadata: Any, about: About) -> None:
         raise foreign(path, f"it has {metadata.num_row_groups} row groups, `months` {len(months)}")
     groups = [metadata.row_group(i) for i in range(len(months))]
     for month, group in zip(months, groups, strict=True):
-        most = len(Window(about.year, month).minutes)
+        most = monthrange(about.year, month)[1] * 24 * 60
         if group.num_rows > most:
             raise foreign(path, f"it has {group.num_rows} rows for the {most} minutes of a month")
     unpacked_size = sum(group.total_byte_size for group in groups)

@@ -296,7 +296,7 @@ def _one_page(answer: Answer) -> Page:
     """The pages of an answer as one."""
     columns = ordered(dict.fromkeys(c for page in answer.pages for c in page.columns))
     table = _frame.join(answer.pages, columns)
-    report = sum((page.report for page in answer.pages), Report())
+    report = Report.total(page.report for page in answer.pages)
     conflicts = {column: len(minutes) for column, minutes in table.conflicts.items()}
     doubled = {c: tuple(runs(at, table.minutes)) for c, at in table.duplicates.items()}
     report = replace(report, conflicts={**report.conflicts, **conflicts}, doubled=doubled)

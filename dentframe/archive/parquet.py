@@ -53,6 +53,9 @@ _LEVEL, _QUICK = 6, 1
 _MARK = b"dentsums"
 _AT_ONCE = 4 << 20
 """Readings of so many bytes are unpacked at a time: more would be in memory twice [B]."""
+_PIECE = 5 << 10
+"""zlib lets go of Python's lock for more bytes at a time: beside other threads, to get the lock
+back takes longer than the checksum of a column of a month [B]."""
 _MANY = 16
 """So many columns are worth threads of their own: fewer are read before the threads have begun."""
 
@@ -134,7 +137,7 @@ def _sealed(pa: Any, written: Any) -> bytes:
     data, metadata = memoryview(written), pa.parquet.read_metadata(pa.BufferReader(written))
     places = (_place(metadata, g, c) for g in range(metadata.num_row_groups)
               for c in range(metadata.num_columns))  # fmt: skip
-    sums = np.array([zlib.crc32(data[place]) for place in places], "<u4").tobytes()
+    sums = np.array([_checksum(data[place]) for place in places], "<u4").tobytes()
     sums += len(sums).to_bytes(4, "little")
     at = _footer_at(data)
     seal = hashlib.sha256(sums + data[at:]).digest()
@@ -148,6 +151,14 @@ def _place(metadata: Any, group: int, column: int) -> slice:
     if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
         first = min(first, chunk.dictionary_page_offset)
     return slice(first, first + chunk.total_compressed_size)
+
+
+def _checksum(data: memoryview) -> int:
+    """The CRC-32 of some bytes."""
+    found = 0
+    for first in range(0, len(data), _PIECE):
+        found = zlib.crc32(data[first : first + _PIECE], found)
+    return found
 
 
 def _checksums(path: Path, data: memoryview) -> npt.NDArray[np.uint32] | None:
@@ -261,7 +272,8 @@ class ArchiveFile:
             raise torn(self.path, f"checksums differ, {'; '.join(named)}")
         counts = [self._file.metadata.row_group(g).num_rows for g in groups]
         edges = np.cumsum([0, *counts]).tolist()
-        minutes, values = np.empty(edges[-1], np.int64), _room(edges[-1], len(wanted))
+        minutes = _room(edges[-1], 1).view(np.int64)[:, 0]
+        values = _room(edges[-1], len(wanted))
         some = max(_AT_ONCE // (8 * (1 + len(wanted)) * max(counts, default=1)), 1)
         for first in range(0, len(groups), some):
             part = groups[first : first + some]
@@ -274,13 +286,13 @@ class ArchiveFile:
             empty = table.column(TIME).null_count
             if empty:
                 raise foreign(self.path, f"its column {TIME!r} has {empty} empty cells")
-            minutes[rows] = table.column(TIME).cast("int64").to_numpy()
+            us = table.column(TIME).to_numpy().view(np.int64)
+            np.floor_divide(us, _US_PER_MINUTE, out=minutes[rows])
             for i, name in enumerate(wanted):
                 values[rows, i] = table.column(name).to_numpy()
-            del table  # so that little is in memory twice
+            del us, table  # so that little is in memory twice
             if isinstance(self._data.obj, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
                 self._data.obj.madvise(mmap.MADV_DONTNEED)  # nor the bytes that are unpacked
-        minutes //= _US_PER_MINUTE
         self._check_minutes(minutes, groups, edges)
         return Holding(self.records, wanted, minutes, values)
 
@@ -309,7 +321,7 @@ class ArchiveFile:
         sums = self.sums.reshape(len(self.months), len(names))
         found = {
             g: tuple(
-                names[c] for c in at if zlib.crc32(self._data[_place(metadata, g, c)]) != sums[g, c]
+                names[c] for c in at if _checksum(self._data[_place(metadata, g, c)]) != sums[g, c]
             )
             for g in groups
         }
@@ -334,11 +346,12 @@ class ArchiveFile:
     ) -> None:
         """Refuse rows that are not sorted, or not of their months."""
         right = bool((minutes[1:] > minutes[:-1]).all())
-        for group, (first, last) in zip(groups, pairwise(edges), strict=True):
-            inside = self._window(group).minutes
-            part = minutes[first:last]
-            right &= not len(part) or bool(inside.start <= part[0] and part[-1] < inside.stop)
-        if not right:
+        each = zip(groups, pairwise(edges), strict=True)
+        rows = [(self.months[g], a, b - 1) for g, (a, b) in each if b > a]
+        month, first, last = np.array(rows, np.int64).reshape(-1, 3).T
+        months = (self.year - 1970) * 12 + month - 1
+        shown = minutes[np.stack((first, last))].astype("M8[m]").astype("M8[M]").astype(np.int64)
+        if not (right and (shown == months).all()):
             raise foreign(self.path, f"its column {TIME!r} is not sorted, or leaves its months")
 
 
@@ -370,9 +383,9 @@ def _open(path: Path) -> tuple[memoryview, npt.NDArray[np.uint32] | None, Any]:
     """The bytes of a file, its checksums, and the Parquet reader of them."""
     pa = pyarrow("read an archive")
     with _reading(path):
-        with path.open("rb") as opened:
-            mapped = _MAPPED and path.stat().st_size
+        with path.open("rb", buffering=0) as opened:
             fd = opened.fileno()
+            mapped = _MAPPED and os.fstat(fd).st_size
             buffer = mmap.mmap(fd, 0, access=mmap.ACCESS_READ) if mapped else opened.read()
         data = memoryview(buffer)
         return data, _checksums(path, data), pa.parquet.ParquetFile(pa.BufferReader(buffer))

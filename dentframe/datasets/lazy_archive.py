@@ -221,4 +221,4 @@ def _frame_of(request: Request, rows: Sequence[Rows]) -> pd.DataFrame:
     for r in rows:
         none = np.full((len(r.minutes), len(r.columns)), np.nan)
         tables[r.meter] = _frame.Table(tuple(r.columns), r.minutes, none)
-    return _read.frame_of_meters(request, tables)
+    return _read.frame_of_meters(request, tables, shared=True)

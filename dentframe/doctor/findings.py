@@ -239,7 +239,7 @@ def registers(e: Answers) -> Iterator[Finding]:
 
 def cells(e: Answers) -> Iterator[Finding]:
     """Every cell has a number, and every row its own time, in order, within its window."""
-    total = sum((p.report for p in e.pages), Report())
+    total = Report.total(p.report for p in e.pages)
     count = sum(p.values.size for p in e.pages)
     unread = sum(n for n, _ in total.unreadable.values())
     blank, absent = sum(total.blank.values()), sum(total.absent.values())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dentframe.metering.series import SCHEMA, is_several, merged, micros_of, outermost
+from dentframe.times.dates_and_ranges import micros, utc
 from dentframe.wire import columns as _columns
 from dentframe.wire.pages_and_bad_cells import room
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dentframe.wire.pages_and_bad_cells import Page
 
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 US_PER_MINUTE = 60_000_000
 RUNS = 50
 """How many runs of doubled readings a column notes; more are joined to the nearest."""
@@ -149,23 +148,24 @@ def after(table: Table, end: pd.Timestamp) -> bool:
 
 def first_minute(instant: pd.Timestamp) -> int:
     """The first whole UTC minute at or after an instant."""
-    return -(-int(instant.as_unit("us").asm8.astype(np.int64)) // US_PER_MINUTE)
+    return -(-micros(instant) // US_PER_MINUTE)
 
 
 def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     """The table as a frame: index ``time`` in UTC, float64 columns of wire names.
 
-    Where the values are not `shared` with anything that lives on, they are not copied, unless
-    more than a quarter of what was read was cut off: it would be kept with them.
+    Where the table is not `shared` with anything that lives on, the frame takes its memory, unless
+    more than a quarter of what was read was cut off: it would be kept with it.
     """
     values, whole = table.values, cast("Any", table.values.base)
     copy = shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes)
-    columns = pd.Index(table.columns, dtype=object)
-    return pd.DataFrame(values, index=_times(table.minutes), columns=columns, copy=copy)
+    columns = _columns.label_index(table.columns, object)
+    index = _times(table.minutes, out=None if copy else table.minutes)
+    return pd.DataFrame(values, index=index, columns=columns, copy=copy)
 
 
-def _times(minutes: Ints) -> pd.DatetimeIndex:
-    us = minutes * US_PER_MINUTE
+def _times(minutes: Ints, out: Ints | None = None) -> pd.DatetimeIndex:
+    us = np.multiply(minutes, US_PER_MINUTE, out=out)
     return pd.DatetimeIndex(us, dtype=pd.DatetimeTZDtype("us", "UTC"), name="time", copy=False)
 
 
@@ -196,7 +196,8 @@ def stack(tables: dict[str, Table], topics: Sequence[str]) -> pd.DataFrame:
         names=["meter", "time"],
     )
     values = _below_each_other(parts, wanted)
-    return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object), copy=False)
+    columns = _columns.label_index(wanted, object)
+    return pd.DataFrame(values, index=index, columns=columns, copy=False)
 
 
 def wanted_columns(
@@ -262,8 +263,7 @@ def _as_text(found: Mapping[str, Mapping[str, Sequence[Run]]]) -> dict[str, dict
 
 def iso(us: Side) -> str | None:
     """Microseconds UTC as ISO 8601 text."""
-    # Python's own is several times quicker than pandas', and every read writes its outermost rows.
-    return None if us is None else (_EPOCH + timedelta(microseconds=int(us))).isoformat()
+    return None if us is None else utc(us).isoformat()
 
 
 def runs(at: Ints, among: Ints) -> list[Run]:

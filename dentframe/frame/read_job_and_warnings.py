@@ -172,7 +172,7 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
 
 
 def frame_of_meters(
-    request: Request, tables: dict[str, _frame.Table], *, shared: bool = False, **doubled: Any
+    request: Request, tables: dict[str, _frame.Table], *, shared: bool, **doubled: Any
 ) -> pd.DataFrame:
     """The frame of a read, of the tables of its meters, with what it says of itself."""
     minutes = {m: t.minutes[[0, -1]].tolist() for m, t in tables.items() if len(t.minutes)}
@@ -271,7 +271,7 @@ def warn_of_losses(
 ) -> None:
     """Warn of what one meter's pages lost, and log what was merely not there."""
     dropped = [c for c in dict.fromkeys(c for p in pages for c in p.columns) if c not in columns]
-    report = sum((p.report for p in pages), Report())
+    report = Report.total(p.report for p in pages)
     report = report.narrow(columns) if dropped else report
     conflicts += sum(report.conflicts.values())
     topics = {parse(c).topic for c in columns}

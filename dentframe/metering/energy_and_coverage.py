@@ -421,6 +421,8 @@ def first_covered(c: Cumulative) -> int:
 
 def jumps(c: Cumulative) -> list[tuple[int, int, float]]:
     """The steps of a register that are withheld as no use: start, end [us], and claimed kWh."""
+    if len(c.special.at) == 1:  # most registers have no special step
+        return []
     withheld = ((c.special.flags & int(Flag.UNEXPLAINED_JUMP)) != 0) & ~c.special.ok
     at = c.special.at[withheld]
     claimed = c.special.more[withheld]

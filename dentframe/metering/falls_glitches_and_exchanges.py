@@ -17,7 +17,15 @@ import numpy as np
 from dentframe.errors import by
 from dentframe.metering.energy_and_coverage import Cumulative, Special, reaching
 from dentframe.metering.register_rules import HOUR, Rules
-from dentframe.metering.series import Bools, Flag, Floats, Ints, Series
+from dentframe.metering.series import (
+    NONE,
+    Bools,
+    Flag,
+    Floats,
+    Ints,
+    Series,
+    least_and_greatest,
+)
 
 LONGEST = 4
 """The most readings that a glitch has."""
@@ -100,10 +108,22 @@ def energy_of_exchange(
     return (d if rules.allow_export else max(d, 0.0)), 0
 
 
-def suspects(t: Ints, steps: Floats, rules: Rules) -> Ints:
+class Extremes(NamedTuple):
+    """The least and the greatest step [kWh] and spacing [us] of readings, 0 without any."""
+
+    least: float
+    greatest: float
+    shortest: int
+    longest: int
+
+
+def suspects(t: Ints, r: Floats, rules: Rules, extremes: Extremes) -> Ints:
     """The steps that need a verdict: falls, rises beyond `max_kw`, and exchanges; in order."""
-    if rules.max_kw is None and not rules.swaps and steps.min(initial=0.0) >= 0:
-        return np.empty(0, dtype=np.int64)  # most registers: the least step tells it quickly
+    # Of most registers the extremes tell that there is none.
+    most = np.inf if rules.max_kw is None else rules.cap(0, extremes.shortest)
+    if 0 <= extremes.least <= extremes.greatest <= most and not (rules.swaps or rules.fixes):
+        return NONE
+    steps = np.diff(r)
     found = steps < 0
     if rules.max_kw is not None:
         found |= steps > rules.cap(t[:-1], t[1:])
@@ -207,14 +227,21 @@ def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
     return Verdict(0.0, d, False, int(Flag.UNEXPLAINED_DECREASE))
 
 
+def accepted(r: Floats, verdicts: dict[int, Verdict]) -> Floats:
+    """The energy of each step [kWh], by its verdict where it has one."""
+    steps = np.diff(r)
+    steps[list(verdicts)] = [verdict.d for verdict in verdicts.values()]
+    return steps
+
+
 def that_stand_out(
-    t: Ints, r: Floats, steps: Floats, verdicts: dict[int, Verdict], means: Cumulative | None
+    t: Ints, r: Floats, verdicts: dict[int, Verdict], means: Cumulative | None
 ) -> dict[int, Verdict]:
     """Rule 7 withholds the one to four steps whose power is far above that of all others.
 
     A step whose energy the element's interval means tell within a fifth is use.
     """
-    spacing = np.diff(t)
+    spacing, steps = np.diff(t), accepted(r, verdicts)
     power = steps / (spacing / HOUR)
     withheld = [i for i, verdict in verdicts.items() if not verdict.ok]
     power[withheld] = -1.0
@@ -286,46 +313,49 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
         Breakpoints are the readings in use, and the outermost rows where those are blank. A
         column that is no register is missing, and says why (`refusal`).
     """
-    t, r = series.t, series.values
-    steps, marks = np.diff(r), [(series.mark_t, series.marks)]
-    suspect = bad = suspects(t, steps, rules)
+    t, r, marks = series.t, series.values, [(series.mark_t, series.marks)]
+    extremes = Extremes(*least_and_greatest(r), *series.spacing)
+    suspect = bad = suspects(t, r, rules, extremes)
     if len(suspect):
         bad = suspect[~plausible(t, r, suspect, suspect + 1, rules)]
         why = refusal(series, rules, bad)
         if why:  # all of its time is missing, and flagged
             no_max = rules.max_kw is None
             flag = Flag.DECREASE_UNCLASSIFIED if no_max else Flag.UNEXPLAINED_DECREASE
-            verdicts = dict.fromkeys(range(len(steps)), Verdict(0.0, 0.0, False, int(flag)))
-            return _of_steps(series, t, r, np.diff(t), verdicts, [], rules, refusal=why)
+            verdicts = dict.fromkeys(range(len(t) - 1), Verdict(0.0, 0.0, False, int(flag)))
+            return _of_steps(series, t, r, extremes, verdicts, [], rules, refusal=why)
     if len(bad):
         kept = without_glitches(t, r, rules, bad)
         marks.append((t[~kept], np.full(len(t) - int(kept.sum()), int(Flag.GLITCH))))
         t, r = t[kept], r[kept]
-        steps = np.diff(r)
-        suspect = suspects(t, steps, rules)
-    spacing, verdicts, greatest = np.diff(t), dict[int, Verdict](), 0.0
+        extremes = Extremes(*least_and_greatest(r), *least_and_greatest(t))
+        suspect = suspects(t, r, rules, extremes)
+    verdicts, greatest = dict[int, Verdict](), 0.0
     if len(suspect):
         verdicts = verdicts_on(t, r, rules, suspect)
-        steps[list(verdicts)] = [verdict.d for verdict in verdicts.values()]
-    if len(steps):
-        greatest = max(steps.max(), -steps.min()) / (int(spacing.min()) / HOUR)
+        steps = accepted(r, verdicts)
+        extremes = extremes._replace(least=steps.min(), greatest=steps.max())
+    if len(t) > 1:
+        greatest = max(extremes.greatest, -extremes.least) / (int(extremes.shortest) / HOUR)
     if rules.max_kw is None and greatest > JUMP * IDLE_KW_OF_LONG:
-        verdicts |= that_stand_out(t, r, steps, verdicts, means)
-    return _of_steps(series, t, r, spacing, verdicts, marks, rules, greatest_kw=float(greatest))
+        verdicts |= that_stand_out(t, r, verdicts, means)
+    return _of_steps(series, t, r, extremes, verdicts, marks, rules, greatest_kw=float(greatest))
 
 
 def _of_steps(
     series: Series,
     t: Ints,
     r: Floats,
-    spacing: Ints,
+    extremes: Extremes,
     verdicts: dict[int, Verdict],
     marks: Sequence[tuple[Ints, Ints]],
     rules: Rules,
     **known: Any,
 ) -> Cumulative:
     """A register's readings and the verdicts on its special steps as E(t) and C(t)."""
-    E, gap, parts = r, np.flatnonzero(spacing > rules.max_gap), list[tuple[Any, ...]]()
+    E, gap, parts = r, NONE, list[tuple[Any, ...]]()
+    if extremes.longest > rules.max_gap:
+        gap = np.flatnonzero(np.diff(t) > rules.max_gap)
     if verdicts:
         at = np.array(sorted(verdicts), dtype=np.int64)
         d, hi, ok, flags = (np.array(x) for x in zip(*(verdicts[i] for i in at), strict=True))

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from dentframe.errors import ConfigError, UnknownMeterError
-from dentframe.times.dates_and_ranges import Zone, instant, minutes, zone
+from dentframe.times.dates_and_ranges import Zone, instant, micros, minutes, zone
 from dentframe.wire.columns import full_name, split_element
-
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 MINUTE, HOUR = 60_000_000, 3_600_000_000
 """In the package's unit of time inside, the microsecond."""
@@ -302,8 +298,3 @@ def _swap(swap: Any, tz: Zone) -> tuple[int, float, float]:
             'Use e.g. ("2024-01-01 00:20", 7000.5, 12.0), the two register values in kWh.'
         )
     return micros(instant(when, None if tz is None else zone(tz), "swap time")), closing, opening
-
-
-def micros(stamp: pd.Timestamp) -> int:
-    """An aware instant as integer microseconds UTC."""
-    return int(stamp.as_unit("us").asm8.astype("int64"))

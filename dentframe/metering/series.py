@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
 from typing import Any, TypeAlias, TypeVar
 
@@ -81,6 +81,8 @@ _NO_ROW = -2
 """The code of a meter that was read and returned nothing; no row has it."""
 _AT_ONCE = 1024
 """How many rows of a block are turned at a time, so that the cache holds them."""
+_PIECE = 8192
+"""How many steps are looked at at a time."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -297,12 +299,26 @@ class Rows:
         What takes a column's values into time order.
     first : ndarray or None
         Where each distinct instant begins in that order; None where all are distinct.
+    spacing : tuple of int
+        The shortest and the longest time between two instants [us], 0 where there is one.
     """
 
     meter: str | None
     t: Ints
     order: Any
     first: Ints | None
+    spacing: tuple[int, int]
+
+
+def least_and_greatest(x: Any) -> tuple[Any, Any]:
+    """The least and the greatest step between neighbours, 0 where there is none."""
+    # Piece by piece: for an array of all steps the system is asked anew for each series.
+    piece, ends = np.empty(min(_PIECE, len(x)), x.dtype), list[tuple[Any, Any]]()
+    for i in range(0, len(x) - 1, _PIECE):
+        part = x[i : i + _PIECE + 1]
+        steps = np.subtract(part[1:], part[:-1], out=piece[: len(part) - 1])
+        ends.append((np.minimum.reduce(steps), np.maximum.reduce(steps)))
+    return min((a for a, _ in ends), default=0), max((b for _, b in ends), default=0)
 
 
 def rows(frame: pd.DataFrame) -> list[Rows]:
@@ -316,13 +332,15 @@ def rows(frame: pd.DataFrame) -> list[Rows]:
             if len(order) and order[-1] - order[0] == len(order) - 1:
                 order = slice(int(order[0]), int(order[-1]) + 1)  # a slice spares copies
         t, first = times[order], None
-        if not (t[1:] > t[:-1]).all():
+        spacing = least_and_greatest(t)
+        if len(t) > 1 and spacing[0] <= 0:
             by_time = np.argsort(t, kind="stable")
             t, order = t[by_time], np.arange(len(times))[order][by_time]
             new = np.append(True, t[1:] > t[:-1])
             first = None if new.all() else np.flatnonzero(new)
             t = t[new]
-        found.append(Rows(meter, t, order, first))
+            spacing = least_and_greatest(t)
+        found.append(Rows(meter, t, order, first, spacing))
     return found
 
 
@@ -362,6 +380,11 @@ class Series:
     def name(self) -> str:
         """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
         return full_name(self.meter, self.element)
+
+    @cached_property
+    def spacing(self) -> tuple[int, int]:
+        """The shortest and the longest time between two readings [us], 0 where there is one."""
+        return least_and_greatest(self.t)
 
 
 def element_columns(frame: pd.DataFrame, topics: Iterable[str]) -> list[tuple[int, Column]]:
@@ -464,7 +487,9 @@ def usable(
     finite = np.isfinite(v)
     if meter.first is None and not conflicts and not duplicates:
         if finite.all():
-            return Series(*name, t, v, NONE, NONE)
+            whole = Series(*name, t, v, NONE, NONE)
+            vars(whole)["spacing"] = meter.spacing  # that of all such columns, found once
+            return whole
         missing = t[~finite]
         marks = np.full(len(missing), int(Flag.MISSING_VALUE))
         return Series(*name, t[finite], v[finite], missing, marks)

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from dentframe.errors import ConfigError, CoverageError, by
-from dentframe.metering.register_rules import HOUR, micros, resolve
+from dentframe.metering.register_rules import HOUR, resolve
 from dentframe.money.charges import KVAH, Charge
 from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, exact, parts_of, times
 from dentframe.money.tariff_usage import ALWAYS, OUT, Meters, State, greatest, stretches, worst
 from dentframe.site.toml_tables import read_itself
-from dentframe.times.dates_and_ranges import local, stamp
+from dentframe.times.dates_and_ranges import local, micros, stamp
 from dentframe.times.periods import midnights
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import demand as blocks

@@ -16,19 +16,19 @@ import pandas as pd
 from dentframe.archive.archive import opened
 from dentframe.errors import CoverageError, IncompleteReadError, UnknownMeterError
 from dentframe.metering.energy_and_coverage import STATUSES, Cumulative
-from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
 from dentframe.money.occupancy import MAIN, OWN, Occupancy, completed, span
 from dentframe.money.rounding_and_tiers import add, rounded
 from dentframe.money.split_usage import MISSING, Rows, Usage, accepts, energy_of, energy_rows
 from dentframe.money.statement import Day, Past
 from dentframe.money.tariff_usage import ALWAYS, Meters
-from dentframe.times.dates_and_ranges import Zone, instant, ints, localize
+from dentframe.times.dates_and_ranges import Zone, instant, ints, localize, micros
 from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.energy import figures
 from dentframe.verbs.inputs_and_keywords import DEFAULT_RULES, VerbKeywords
 
 if TYPE_CHECKING:
+    from dentframe.metering.register_rules import RegisterRules
     from dentframe.money.split_bill import Run
     from dentframe.site.site import Tenant
 

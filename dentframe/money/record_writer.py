@@ -26,13 +26,14 @@ from dentframe.documents.statement_csv_and_excel import save_csv, save_workbook
 from dentframe.errors import AlreadyThereError, ConfigError, DentWarning, missing_extra, warn
 from dentframe.frame import csv_and_excel
 from dentframe.metering.apply_corrections import mean_factor
-from dentframe.metering.register_rules import HOUR, MINUTE, micros
+from dentframe.metering.register_rules import HOUR, MINUTE
 from dentframe.metering.series import names
 from dentframe.money import record_reader
 from dentframe.money.credit_notes import note_statements
 from dentframe.money.occupancy import span
 from dentframe.money.record_reader import FILE, PAPERS, READINGS, RECORD, Contents, tables_of
 from dentframe.money.rounding_and_tiers import exact
+from dentframe.times.dates_and_ranges import micros
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.energy import figures, moving
 from dentframe.verbs.inputs_and_keywords import VerbKeywords, demand_source, interval_of, series_of

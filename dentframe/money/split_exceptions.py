@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from dentframe.metering.register_rules import micros
 from dentframe.money.occupancy import COMMON, MAIN, span, tops_and_branches
 from dentframe.money.rounding_and_tiers import EXACT, add, rounded
 from dentframe.money.shares import REFUSED, TITLES, TOLERANCE, UNEXPLAINED, ZERO, residuals
 from dentframe.money.split_usage import Figure, Usage, accepts, refused
 from dentframe.money.tariff_usage import CURES, remedy
 from dentframe.site.site import EXPORT, UNALLOCATED
+from dentframe.times.dates_and_ranges import micros
 from dentframe.times.periods import midnights
 from dentframe.verbs.energy import when
 from dentframe.wire.columns import split_element

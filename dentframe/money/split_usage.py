@@ -18,10 +18,10 @@ import pandas as pd
 from dentframe.documents.number_and_date_formats import formats
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import STATUSES
-from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.money.occupancy import COMMON, MAIN, OWN, Occupancy, completed, occupancies, span
 from dentframe.money.rounding_and_tiers import EXACT, add, digits_of, exact, printed, rounded
 from dentframe.site.site import EXPORT, Site
+from dentframe.times.dates_and_ranges import micros
 from dentframe.times.periods import midnights
 from dentframe.verbs.demand import demand, unaffected
 from dentframe.verbs.energy import figures
@@ -31,6 +31,7 @@ from dentframe.verbs.result_frames_and_warnings import detail_of, detail_rows, w
 from dentframe.wire.columns import parse, split_element, wire_columns
 
 if TYPE_CHECKING:
+    from dentframe.metering.register_rules import RegisterRules
     from dentframe.money.utility_bill_and_rules import BillLine, Rule, SplitRules, UtilityBill
 
 UNITS = {"energy": "kWh", "coincident": "kW", "own_peak": "kW"}

@@ -14,7 +14,6 @@ import numpy as np
 
 from dentframe.archive.archive import Archive
 from dentframe.errors import ConfigError, RangeError, UnknownTopicError, by
-from dentframe.metering.register_rules import RegisterRules, micros
 from dentframe.metering.series import time_index
 from dentframe.money.charges import KVAH, KVARH, Reactive, as_list
 from dentframe.money.earlier_and_daily_use import daily
@@ -23,13 +22,15 @@ from dentframe.money.rounding_and_tiers import EXACT, Tiers, add, digits_of, exa
 from dentframe.money.statement import Line, Past, Statement
 from dentframe.money.tariff import Tariff
 from dentframe.money.tariff_usage import ALWAYS, Meters, State
-from dentframe.times.dates_and_ranges import Zone, instant, stamp, zone
+from dentframe.times.dates_and_ranges import Zone, instant, micros, stamp, zone
 from dentframe.times.periods import midnights, verb_zone
 from dentframe.verbs.inputs_and_keywords import DEFAULT_RULES, MEAN, REGISTER, VerbKeywords
 from dentframe.verbs.result_frames_and_warnings import warn_of_power, warn_of_withheld
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dentframe.metering.register_rules import RegisterRules
 
 
 def topics(tariff: Tariff) -> list[str]:

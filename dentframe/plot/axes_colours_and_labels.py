@@ -19,7 +19,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 from matplotlib.transforms import ScaledTranslation
 
-from dentframe.times.dates_and_ranges import ints, local, stamp
+from dentframe.times.dates_and_ranges import ints, local
 from dentframe.times.periods import calendar
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def ticks(low: int, high: int, step: str, tz: dt.tzinfo) -> Ints:
     low, high = np.clip([low, high], *_CALENDARS).tolist()
     if low >= high:
         return np.empty(0, dtype=np.int64)
-    first, last = (stamp(x).tz_convert(tz) for x in (low, high + 1))
-    edges = ints(calendar("D" if step == "2D" else step, first, last, tz))
+    edges = calendar("D" if step == "2D" else step, low, high + 1, tz)
     if step == "2D":
         walls = local(edges, tz).tz_localize(None).as_unit("us")
         edges = edges[walls.asi8 // _DAY % 2 == 0]

@@ -218,8 +218,7 @@ def lay(s: Ints, e: Ints, kw: Floats, tz: dt.tzinfo) -> Days:
     tz : tzinfo
         The zone of the days.
     """
-    first, last = (stamp(int(x)).tz_convert(tz) for x in (s[0], e[-1]))
-    edges = ints(calendar("D", first, last, tz))
+    edges = calendar("D", int(s[0]), int(e[-1]), tz)
     lengths = np.diff(edges)
     after = s - edges[np.searchsorted(edges, s, side="right") - 1]
     row = int(np.gcd.reduce(np.concatenate((after, e - s, lengths))))

@@ -21,7 +21,7 @@ from dentframe.metering.series import Floats, Ints, element_columns, is_several
 from dentframe.plot import axes_colours_and_labels as shared
 from dentframe.plot.axes_colours_and_labels import STYLES
 from dentframe.plot.elements_shown import PictureKeywords, Shown, for_verb, picture, power, shown
-from dentframe.times.dates_and_ranges import ints, minutes, stamp
+from dentframe.times.dates_and_ranges import ints, minutes
 from dentframe.times.periods import Freq, calendar
 from dentframe.verbs import demand as blocks
 from dentframe.verbs.gaps_and_coverage import uncovered
@@ -163,8 +163,7 @@ def highest(curve: Step, low: int, high: int, every: str, tz: Any) -> Step:
     An interval belongs to the period in which it starts, the first one to that of its end.
     """
     s, _, kw = curve
-    first, last = (stamp(x).tz_convert(tz) for x in (low, high))
-    edges = ints(calendar(every, first, last, tz))
+    edges = calendar(every, low, high, tz)
     period = np.searchsorted(edges, np.maximum(s, low), side="right") - 1
     top = pd.Series(kw).groupby(period).max().reindex(range(len(edges) - 1))
     edges = np.clip(edges, low, high)

@@ -22,6 +22,7 @@ from dentframe.errors import RangeError, by
 Zone: TypeAlias = str | dt.tzinfo | None
 Ints: TypeAlias = npt.NDArray[np.int64]
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _DATE = re.compile(r"^\d{4}(-\d{1,2}(-\d{1,2})?)?$")
 _SPELLINGS = (
     "%Y-%m", "%m-%Y", "%b-%Y", "%B-%Y", "%Y-%b", "%Y-%B", "%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y",
@@ -262,6 +263,16 @@ def stamp(us: int) -> pd.Timestamp:
     return pd.Timestamp(np.datetime64(us, "us")).tz_localize("UTC")
 
 
+def micros(instant: pd.Timestamp | pd.Timedelta) -> int:
+    """An aware instant as integer microseconds UTC; a length as microseconds."""
+    return int(instant.as_unit("us").asm8.astype("int64"))
+
+
+def utc(us: int) -> dt.datetime:
+    """Microseconds as a UTC instant of Python's own, several times quicker than pandas'."""
+    return _EPOCH + dt.timedelta(microseconds=int(us))
+
+
 def ints(instants: pd.DatetimeIndex) -> Ints:
     """Instants as int64 microseconds UTC; not copied where they are in microseconds."""
     return (instants if instants.unit == "us" else instants.as_unit("us")).asi8
@@ -269,4 +280,4 @@ def ints(instants: pd.DatetimeIndex) -> Ints:
 
 def local(us: Ints, tz: dt.tzinfo) -> pd.DatetimeIndex:
     """Microseconds as instants in a zone; the least int64 is NaT."""
-    return pd.DatetimeIndex(us.view("M8[us]")).tz_localize("UTC").tz_convert(tz)
+    return pd.DatetimeIndex(us, dtype=pd.DatetimeTZDtype("us", tz))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias, cast
@@ -26,7 +26,10 @@ from dentframe.times.dates_and_ranges import (
     ints,
     is_utc,
     localize,
+    micros,
     minutes,
+    stamp,
+    utc,
     zone,
 )
 from dentframe.wire.topics import TOPICS
@@ -186,21 +189,21 @@ def build(
     RangeError
         For edges that do not rise, or a frequency that cannot be used.
     """
-    start, end = start.tz_convert(tz).as_unit("us"), end.tz_convert(tz).as_unit("us")
-    low, high = (int(side.asm8.astype(np.int64)) for side in (start, end))
+    low, high = micros(start), micros(end)
     if freq is None:
         return np.array([low]), np.array([high])
     given = isinstance(freq, _EDGES)
     if given:
-        edges = pd.DatetimeIndex([instant(e, tz, "edge") for e in cast("Any", freq)])
-        if len(edges) < 2 or not (edges[1:] > edges[:-1]).all():
+        listed = pd.DatetimeIndex([instant(e, tz, "edge") for e in cast("Any", freq)])
+        if len(listed) < 2 or not (listed[1:] > listed[:-1]).all():
             raise RangeError(
-                f"Cannot use {len(edges)} edges as periods: at least two, rising, are needed; "
-                f"got {[str(e) for e in edges[:4]]}."
+                f"Cannot use {len(listed)} edges as periods: at least two, rising, are needed; "
+                f"got {[str(e) for e in listed[:4]]}."
             )
+        edges = ints(listed)
     else:
-        edges = calendar(freq, start, end, tz)
-    starts, ends = ints(edges)[:-1], ints(edges)[1:]
+        edges = calendar(freq, low, high, tz)
+    starts, ends = edges[:-1], edges[1:]
     # Listed periods are kept, also those beyond the span, unless it is the caller's own.
     keep = (ends > low) | (given and not cut_start)
     keep &= (starts < high) | (given and not cut_end)
@@ -210,25 +213,25 @@ def build(
     return starts, np.minimum(ends, high) if cut_end else ends
 
 
-def calendar(freq: Any, start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> pd.DatetimeIndex:
-    """Calendar edges from the period that holds `start` to the first at or after `end`."""
+def calendar(freq: Any, low: int, high: int, tz: dt.tzinfo) -> Ints:
+    """Calendar edges from the period that holds `low` to the first at or after `high` [us UTC]."""
     n, unit = (1, "MS") if isinstance(freq, Monthly) else parse_freq(freq)
     one = {"min": 1, "h": 60}.get(unit, 0)
     step = n * one
     if not step:
         day = freq.day if isinstance(freq, Monthly) else 1
-        days = (x.tz_localize(None).normalize() for x in (start, end))
-        edges = localize(_walls(n, unit, day, *days), tz).unique()
+        days = (utc(x).astimezone(tz).date() for x in (low, high))
+        kept = isinstance(tz, Hashable)  # zones of dateutil have no hash
+        edges = (_days if kept else _days.__wrapped__)(n, unit, day, *days, tz)
     elif DAY_MINUTES % step == 0:
-        edges = clock_grid(step, start, end, tz)
+        edges = ints(clock_grid(step, stamp(low), stamp(high), tz))
     else:
-        grid = clock_grid(one, start, start, tz)
-        origin = grid[int(grid.searchsorted(start, side="right")) - 1]
-        edges = pd.date_range(
-            origin, end + pd.Timedelta(minutes=step), freq=f"{step}min", unit="us"
-        )
-    first = max(int(edges.searchsorted(start, side="right")) - 1, 0)
-    last = max(int(edges.searchsorted(end, side="left")), first + 1)
+        grid = ints(clock_grid(one, stamp(low), stamp(low), tz))
+        origin = grid[int(np.searchsorted(grid, low, side="right")) - 1]
+        us = step * 60_000_000
+        edges = np.arange(origin, high + us + 1, us)
+    first = max(int(np.searchsorted(edges, low, side="right")) - 1, 0)
+    last = max(int(np.searchsorted(edges, high, side="left")), first + 1)
     return edges[first : last + 1]
 
 
@@ -242,19 +245,20 @@ def midnights(start: pd.Timestamp, end: pd.Timestamp, tz: dt.tzinfo) -> list[pd.
     tz : tzinfo
         The zone of the calendar.
     """
-    edges = calendar("D", start.tz_convert(tz), end.tz_convert(tz), tz).tz_convert("UTC")
-    return [x for x in edges if start <= x < end]
+    low, high = micros(start), micros(end)
+    return [stamp(x) for x in calendar("D", low, high, tz).tolist() if low <= x < high]
 
 
 @lru_cache(maxsize=64)  # the meters of a portfolio mostly have the same ones
-def _walls(
-    n: int, unit: str, day: int, first: pd.Timestamp, last: pd.Timestamp
-) -> pd.DatetimeIndex:
-    """The edges of days, weeks, months, quarters and years as wall times, between two days."""
+def _days(n: int, unit: str, day: int, first: dt.date, last: dt.date, tz: dt.tzinfo) -> Ints:
+    """The edges of days, weeks, months, quarters and years between two local days [us UTC]."""
     one, later = to_offset(unit), pd.Timedelta(days=day - 1)
-    low, high = one.rollback(first - later), last - later + (n + 1) * one
+    low = one.rollback(pd.Timestamp(first) - later)
+    high = pd.Timestamp(last) - later + (n + 1) * one
     walls = pd.date_range(low, high, freq=n * one, unit="us") + later
-    return walls.as_unit("us")
+    found = ints(localize(walls.as_unit("us"), tz).unique())
+    found.flags.writeable = False  # all callers share it
+    return found
 
 
 def clock_grid(

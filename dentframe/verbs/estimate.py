@@ -26,7 +26,7 @@ from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, Cumulative
 from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import Bools, Floats, Ints, element_columns, is_several, time_index
-from dentframe.times.dates_and_ranges import ints, local, localize
+from dentframe.times.dates_and_ranges import ints, local, localize, micros
 from dentframe.times.periods import verb_zone
 from dentframe.verbs.gaps_and_coverage import pieces
 from dentframe.verbs.inputs_and_keywords import MEAN, REGISTER, Keywords, VerbKeywords, verb
@@ -110,7 +110,7 @@ def reference_days(series: pd.Series[float], gap: Gap, context: Context) -> Any:
     if gap.end - gap.start <= SHORT:
         return linear(series, gap, context)
     ends, values = ints(pd.DatetimeIndex(series.index)), series.to_numpy(dtype=np.float64)
-    length = int(context.interval.as_unit("us").asm8.astype(np.int64))
+    length = micros(context.interval)
     # The same local times on other days, nearest first; 0 on a day of another kind.
     walls = gap.middles.tz_convert(context.tz).tz_localize(None).as_unit("us")
     days = [sign * distance for distance in range(1, REACH + 1) for sign in (-1, 1)]

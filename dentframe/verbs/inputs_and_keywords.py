@@ -24,11 +24,11 @@ from dentframe.metering import apply_corrections, register_rules
 from dentframe.metering import series as _series
 from dentframe.metering.energy_and_coverage import FOREVER, NAT, first_covered, from_means, jumps
 from dentframe.metering.falls_glitches_and_exchanges import from_register
-from dentframe.metering.register_rules import MINUTE, RegisterRules, Rules, micros
+from dentframe.metering.register_rules import MINUTE, RegisterRules, Rules
 from dentframe.metering.series import Ints, Rows, Series, element_columns, meters_of, time_index
 from dentframe.site.corrections import corrections_of, in_force
 from dentframe.site.site import apply_site
-from dentframe.times.dates_and_ranges import Zone, bound, check_order, minutes, naive_zone
+from dentframe.times.dates_and_ranges import Zone, bound, check_order, micros, minutes, naive_zone
 from dentframe.times.periods import Freq, build, verb_zone
 from dentframe.verbs.elements_by_name import Element, nothing_answers, requested_elements
 from dentframe.wire.columns import parse, unit_text, wire_columns

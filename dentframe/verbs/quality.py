@@ -16,9 +16,9 @@ import pandas as pd
 
 from dentframe.errors import DentError
 from dentframe.metering import series as _series
-from dentframe.metering.register_rules import check_elements, micros
+from dentframe.metering.register_rules import check_elements
 from dentframe.metering.series import Flag, Series, is_several, time_index
-from dentframe.times.dates_and_ranges import instant, naive_zone
+from dentframe.times.dates_and_ranges import instant, micros, naive_zone
 from dentframe.times.periods import verb_zone
 from dentframe.verbs import inputs_and_keywords as inputs
 from dentframe.verbs.elements_by_name import Element, requested_elements

@@ -37,7 +37,7 @@ Unreadable = tuple[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What decoding met; reports add up with ``+``.
+    """What decoding met; reports add up with ``+``, many of them by `total`.
 
     Cells are counted in the rows that were kept only.
 
@@ -93,19 +93,25 @@ class Report:
         return replace(self, **tables)
 
     def __add__(self, other: Report) -> Report:
-        added: dict[str, Any] = {x: getattr(self, x) + getattr(other, x) for x in _COUNTS}
+        return Report.total((self, other))
+
+    @classmethod
+    def total(cls, reports: Iterable[Report]) -> Report:
+        """The sum of any number of reports."""
+        every = list(reports)
+        added: dict[str, Any] = {x: sum(getattr(r, x) for r in every) for x in _COUNTS}
         for name in _ADDED:
-            one, more = getattr(self, name), getattr(other, name)
-            both = {column: one[column] + more[column] for column in more if column in one}
-            added[name] = {**one, **more, **both} if more else one
-        unreadable = dict(self.unreadable)
-        for column, (count, texts) in other.unreadable.items():
+            table = added[name] = dict[str, Any]()
+            for column, n in (x for r in every for x in getattr(r, name).items()):
+                table[column] = table[column] + n if column in table else n
+        unreadable = dict[str, Unreadable]()
+        for column, (count, texts) in (x for r in every for x in r.unreadable.items()):
             before, known = unreadable.get(column, (0, ()))
             unreadable[column] = before + count, samples((*known, *texts))
-        return Report(
+        return cls(
             unreadable=unreadable,
-            bad_date_samples=samples((*self.bad_date_samples, *other.bad_date_samples)),
-            unsorted=self.unsorted or other.unsorted,
+            bad_date_samples=samples(text for r in every for text in r.bad_date_samples),
+            unsorted=any(r.unsorted for r in every),
             **added,
         )
 
