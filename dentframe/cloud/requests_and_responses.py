@@ -313,7 +313,7 @@ def _plain(request: ApiRequest, reply: Reply) -> tuple[Value, int]:
         came = f"{len(reply.body)} of {shown(said)} bytes came"
         raise DecodeError(f"the body is cut: {came}.", retryable=True)
     body = _unpacked(reply, LARGEST)
-    if not body.strip():
+    if not body or body.isspace():
         raise DecodeError("the body is empty.", retryable=True)
     return request.decode(body), len(body)
 

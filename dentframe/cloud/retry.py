@@ -15,7 +15,7 @@ import threading
 import time
 from concurrent import futures
 from concurrent.futures import Future
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -141,33 +141,53 @@ def outage(why: str) -> OutageError:
 
 
 class SingleFlight:
-    """The calls under way, by key."""
+    """The calls under way, by key, and those of them for which others wait."""
 
     def __init__(self) -> None:
         self._under_way: dict[str, Future[Any]] = {}
+        self._awaited: set[Future[Any]] = set()
+        self._lock = threading.Lock()
 
     def call(self, key: str, call: Callable[[], T], check: Callable[[], None]) -> T:
-        """Call, or wait for the one that does already; `check` may raise to give up waiting."""
+        """Call, or wait for the one that does already; `check` may raise to give up waiting.
+
+        Each has a result of its own: what one does to it, no other one sees.
+        """
         mine: Future[Any] = Future()
-        # Of the threads that come at once one is the first: setdefault is a single step.
-        while (future := self._under_way.setdefault(key, mine)) is not mine:
+        while (future := self._join(key, mine)) is not mine:
             while not futures.wait([future], NAP).done:
                 check()
             error = future.exception()
             if error is None:
-                return cast("T", future.result())
+                return cast("T", deepcopy(future.result()))
             if isinstance(error, DentError) and not isinstance(error, StoppedError):
                 raise copy(error)
             check()  # the leader's read was given up, not this one: go oneself
         try:
             found = call()
-            mine.set_result(found)
+            # Those who wait copy a copy that nobody changes.
+            mine.set_result(deepcopy(found) if self._leave(key, mine) else None)
         except BaseException as error:
+            self._leave(key, mine)
             mine.set_exception(error if isinstance(error, DentError) else StoppedError("Broken."))
             raise
-        finally:
-            del self._under_way[key]
         return found
+
+    def _join(self, key: str, mine: Future[Any]) -> Future[Any]:
+        with self._lock:
+            future = self._under_way.setdefault(key, mine)
+            if future is not mine:
+                self._awaited.add(future)
+            return future
+
+    def _leave(self, key: str, mine: Future[Any]) -> bool:
+        """Whether others wait for this call, which nobody joins any longer."""
+        with self._lock:
+            if self._under_way.get(key) is mine:
+                del self._under_way[key]
+            awaited = mine in self._awaited
+            self._awaited.discard(mine)
+            return awaited
 
 
 class AttemptTimer:

@@ -16,6 +16,7 @@ from dentframe.wire import columns as _columns
 from dentframe.wire.pages_and_bad_cells import room
 
 if TYPE_CHECKING:
+    from dentframe.cloud.planner import Window
     from dentframe.metering.series import Floats, Run, Side
     from dentframe.times.dates_and_ranges import Ints
     from dentframe.wire.pages_and_bad_cells import Page
@@ -50,7 +51,67 @@ class Table:
     duplicates: Mapping[str, Ints] = field(default_factory=dict)
 
 
-def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
+class Growing:
+    """The readings of one meter as they come: each window has its rows in one array at once.
+
+    So with the last window the frame is there, and no reading is in memory twice.
+
+    Parameters
+    ----------
+    windows : sequence of Window
+        Those that are asked for, in order.
+    """
+
+    def __init__(self, windows: Sequence[Window]) -> None:
+        self._minutes = [len(window.minutes) for window in windows]
+        self._place = {window: i for i, window in enumerate(windows)}
+        self._columns: tuple[str, ...] = ()
+        self._values: Floats = np.empty((0, 0))
+        self._edges: list[int] = []
+        self._here: dict[Window | None, Floats] = {}
+
+    def take(self, page: Page, columns: Sequence[str]) -> Page:
+        """The page with its readings in their rows of the array, in the order of `columns`.
+
+        It stays as it is where it has other columns than the first one, or more rows than fit.
+        """
+        rows, place = len(page.minutes), self._place.get(cast("Any", page.window))
+        if not rows or place is None or {*columns} != {*page.columns}:
+            return page
+        if not self._edges:
+            # The first one tells the spacing, and so how many rows each window has at most.
+            spacing, rest = divmod(self._minutes[place], rows)
+            if rest or len(self._minutes) == 1 or any(m % spacing for m in self._minutes):
+                return page
+            self._edges = np.cumsum([0, *(m // spacing for m in self._minutes)]).tolist()
+            self._columns, self._values = tuple(columns), room(self._edges[-1], len(columns))
+        first, last = self._edges[place : place + 2]
+        if rows > last - first or tuple(columns) != self._columns:
+            return page
+        here = self._here[page.window] = self._values[first : first + rows]
+        at = {name: i for i, name in enumerate(page.columns)}
+        for i, name in enumerate(self._columns):
+            here[:, i] = page.values[:, at[name]]
+        return replace(page, columns=self._columns, values=here)
+
+    def closed_up(self, pages: Sequence[Page], columns: tuple[str, ...]) -> Floats | None:
+        """The readings of these pages, in order of time, where all are in the array; else None.
+
+        Rows for which no reading came are closed up, so that the pages' own values are lost.
+        """
+        pages, last = [page for page in pages if len(page.minutes)], 0
+        if columns != self._columns or any(
+            page.values is not self._here.get(page.window) for page in pages
+        ):
+            return None
+        for page in pages:
+            first, last = last, last + len(page.minutes)
+            if first < self._edges[self._place[cast("Any", page.window)]]:
+                self._values[first:last] = page.values
+        return self._values[:last]
+
+
+def join(pages: Sequence[Page], columns: Sequence[str], growing: Growing | None = None) -> Table:
     """Join pages into one table: rows sorted, identical duplicates dropped.
 
     Parameters
@@ -60,6 +121,8 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
     columns : sequence of str
         The columns wanted, in order; a column that a page lacks is NaN there. A page that
         nothing else holds is let go as soon as its readings have their place.
+    growing : Growing, optional
+        What may have their readings already; it is used up.
 
     Returns
     -------
@@ -72,7 +135,8 @@ def join(pages: Sequence[Page], columns: Sequence[str]) -> Table:
         minutes, values = pages[0].minutes, pages[0].values
     else:
         minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
-        values = _below_each_other(pages, columns)
+        grown = growing.closed_up(pages, columns) if growing else None
+        values = _below_each_other(pages, columns) if grown is None else grown
     if (minutes[1:] > minutes[:-1]).all():
         return Table(columns, minutes, values)
     order = np.argsort(minutes, kind="stable")

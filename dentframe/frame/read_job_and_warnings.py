@@ -74,6 +74,7 @@ class ReadJob:
             m: planned(source, request, m, bracket=bracket, now=now)[0] for m in request.meters
         }
         self.pages: dict[str, dict[Job, tuple[Page, ...]]] = {m: {} for m in request.meters}
+        self.growing = {m: _frame.Growing(found) for m, found in self.windows.items()}
         self.errors: dict[Job, DentError] = {}
         self.resumable = False
 
@@ -94,7 +95,11 @@ class ReadJob:
             answers = tqdm(answers, None, len(jobs), False, unit="window", disable=shown)
         for answer in answers:
             if answer.error is None:
-                self.pages[answer.job.meter][answer.job] = answer.pages
+                meter, pages = answer.job.meter, answer.pages
+                wanted = _wanted(self.request, pages)
+                self.pages[meter][answer.job] = tuple(
+                    self.growing[meter].take(page, wanted) for page in pages
+                )
                 self.errors.pop(answer.job, None)
             else:
                 self.errors[answer.job], self.resumable = answer.error, True
@@ -155,7 +160,9 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     tables = {}
     for meter in request.meters:
         columns, chosen = columns_of(reading, meter)
-        joined = _frame.join(reading.pages_of(meter, keep=False), chosen)
+        growing = None if reading.resumable else reading.growing.pop(meter)
+        joined = _frame.join(reading.pages_of(meter, keep=False), chosen, growing)
+        del growing
         conflicts = sum(map(len, joined.conflicts.values()))
         warn_of_losses(request, meter, reading.pages_of(meter), columns, conflicts)
         tables[meter] = _frame.clip(joined, request.start, request.end, bracket=reading.bracket)
@@ -238,9 +245,7 @@ def columns_of(reading: ReadJob, meter: str) -> tuple[list[str], list[str]]:
         that there are. In a list of ids it is missing and has a warning: the others are served.
     """
     request, elements = reading.request, reading.request.meters[meter]
-    columns = _frame.wanted_columns(
-        reading.pages_of(meter), request.topics, everything=request.all_topics
-    )
+    columns = _wanted(request, reading.pages_of(meter))
     if not elements:
         return columns, columns
     there = sorted({e for c in columns if (e := parse(c).element) is not None})
@@ -250,6 +255,10 @@ def columns_of(reading: ReadJob, meter: str) -> tuple[list[str], list[str]]:
             f"of the elements {', '.join(there)}, and none of {elements[0]}."
         )
     return columns, of_elements(columns, elements, request.topics)
+
+
+def _wanted(request: Request, pages: Sequence[Page]) -> list[str]:
+    return _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
 
 
 def of_elements(

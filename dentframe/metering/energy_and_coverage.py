@@ -474,7 +474,9 @@ def from_means(series: Series, window: int, lag: int = 0, max_gap: int = 30 * MI
     length = np.diff(edges)
     late = np.flatnonzero(length > 3 * window // 2)
     length[late] = window
-    np.cumsum(kw * (length / HOUR), out=E[1:])
+    energy = length / HOUR
+    energy *= kw
+    np.cumsum(energy, out=E[1:])
     # Before each late interval lies a gap: a segment of its own, uncovered.
     lost = late + np.arange(len(late))
     if len(late):

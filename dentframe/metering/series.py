@@ -14,12 +14,11 @@ and its flags. Flags are bits inside, and sorted names where a user sees them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from functools import cached_property, lru_cache
-from itertools import groupby
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +75,6 @@ SCHEMA = 2
 """Of the note that a read leaves in ``frame.attrs["dentcloud"]``."""
 Side: TypeAlias = int | None
 Run: TypeAlias = tuple[int, int, int]
-T = TypeVar("T")
 _NO_ROW = -2
 """The code of a meter that was read and returned nothing; no row has it."""
 _AT_ONCE = 1024
@@ -313,12 +311,12 @@ class Rows:
 def least_and_greatest(x: Any) -> tuple[Any, Any]:
     """The least and the greatest step between neighbours, 0 where there is none."""
     # Piece by piece: for an array of all steps the system is asked anew for each series.
-    piece, ends = np.empty(min(_PIECE, len(x)), x.dtype), list[tuple[Any, Any]]()
+    piece, ends = np.empty(min(_PIECE, len(x)), x.dtype), list[Any]()
     for i in range(0, len(x) - 1, _PIECE):
         part = x[i : i + _PIECE + 1]
         steps = np.subtract(part[1:], part[:-1], out=piece[: len(part) - 1])
-        ends.append((np.minimum.reduce(steps), np.maximum.reduce(steps)))
-    return min((a for a, _ in ends), default=0), max((b for _, b in ends), default=0)
+        ends += np.minimum.reduce(steps), np.maximum.reduce(steps)
+    return min(ends, default=0), max(ends, default=0)
 
 
 def rows(frame: pd.DataFrame) -> list[Rows]:
@@ -342,11 +340,6 @@ def rows(frame: pd.DataFrame) -> list[Rows]:
             spacing = least_and_greatest(t)
         found.append(Rows(meter, t, order, first, spacing))
     return found
-
-
-def meter_by_meter(items: Iterable[T], meter: Callable[[T], str | None]) -> list[list[T]]:
-    """Items in the order of their meters, as one list per meter."""
-    return [list(group) for _, group in groupby(items, key=meter)]
 
 
 NONE: Ints = np.empty(0, dtype=np.int64)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
@@ -451,7 +452,7 @@ def check_demand_window(
     days = np.arange(low, high + 1, max(min(DAY, (high - low) // 8), MINUTE))
     lags = np.arange(last + 1) * MINUTE
     fits = [_fit(p, lags, resolved.limits(frame), days) for p in both]
-    meters = _series.meter_by_meter(fits, lambda f: f.pair.register.meter)
+    meters = (list(group) for _, group in groupby(fits, lambda f: f.pair.register.meter))
     made = frame_of_rows(frame, [x for m in meters for x in _rows(m, lags)], COLUMNS, zone)
     for name in ("best_lag", "own_lag", "next_lag"):
         made[name] = pd.to_timedelta(made[name].astype(object)).astype("timedelta64[us]")

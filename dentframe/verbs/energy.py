@@ -8,6 +8,7 @@ window are added up per period.
 from __future__ import annotations
 
 import datetime as dt
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 import numpy as np
@@ -15,7 +16,7 @@ import pandas as pd
 
 from dentframe.errors import ConfigError
 from dentframe.metering.energy_and_coverage import Cumulative, first_covered, share, status, totals
-from dentframe.metering.series import NONE, Flag, Floats, Ints, meter_by_meter
+from dentframe.metering.series import NONE, Flag, Floats, Ints
 from dentframe.times.dates_and_ranges import stamp
 from dentframe.times.schedule import Schedule
 from dentframe.verbs import inputs_and_keywords as inputs
@@ -233,7 +234,8 @@ def intervals(frame: pd.DataFrame, **keywords: Unpack[inputs.CorrectedKeywords])
     answer = inputs.energy_source(frame, resolved.topic, resolved.source)
     of = inputs.inputs_of(frame, None, answer, resolved)
     (low, high), parts, found = resolved.limits(frame), [], []
-    for meter in meter_by_meter(of.series, lambda c: c.meter):
+    for _, group in groupby(of.series, lambda c: c.meter):
+        meter = list(group)
         # The readings of all elements, and the gaps of their means.
         edges = [c.t[(c.t >= first_covered(c)) & (c.t <= c.at[-1])] for c in meter if len(c.at)]
         t = np.unique(np.concatenate([NONE, *edges]))

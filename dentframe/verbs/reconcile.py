@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack
 
 import numpy as np
@@ -260,7 +261,8 @@ def reconcile(
     series = [c for p in found for c in (p.register, p.demand)]
     s, e = inputs.periods(frame, inputs.default_bounds(frame, series), freq, zone, resolved)
     rows: list[tuple[Any, ...]] = []
-    for meter in _series.meter_by_meter(found, lambda p: p.register.meter):
+    for _, group in groupby(found, lambda p: p.register.meter):
+        meter = list(group)
         # Period by period, and in each the elements.
         for each in zip(s, *(_comparisons(p, s, e) for p in meter), strict=True):
             rows += [_row(p, each[0], of, tolerance) for p, of in zip(meter, each[1:], strict=True)]

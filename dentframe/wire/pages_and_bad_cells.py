@@ -6,6 +6,7 @@ what came instead.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import mmap
@@ -179,6 +180,8 @@ def fingerprint(page: Page) -> str:
 
 _OWN_MEMORY = 1 << 20
 """What is larger has memory of its own, which a forked process does not share [B]."""
+_HUGE = 2 << 20
+"""The huge pages of Linux: a year's readings come five times quicker in them [B]."""
 _PRIVATE: dict[str, Any] = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 )
@@ -190,6 +193,9 @@ def room(rows: int, width: int) -> npt.NDArray[np.float64]:
     if size < _OWN_MEMORY:
         return np.empty((rows, width), order="F")
     own = mmap.mmap(-1, size, **_PRIVATE)
+    if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with contextlib.suppress(OSError):  # a kernel may have none
+            own.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(own, np.float64).reshape((rows, width), order="F")
 
 

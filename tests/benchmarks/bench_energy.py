@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+import dentframe  # noqa: F401 - for the accessor
 from tests.benchmarks.rounds import Row, cpus, seconds, show, wants_quick
 
 LA = "America/Los_Angeles"

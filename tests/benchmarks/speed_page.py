@@ -22,6 +22,7 @@ from tests.benchmarks import (
     bench_decode,
     bench_demand,
     bench_energy,
+    bench_first_read,
     bench_http,
     bench_import,
 )
@@ -55,6 +56,7 @@ def portfolio(quick: bool = False) -> list[Row]:
 
 PARTS: tuple[Callable[[bool], list[Row]], ...] = (
     bench_decode.rows,
+    bench_first_read.rows,
     bench_cache.rows,
     bench_archive.rows,
     bench_energy.rows,

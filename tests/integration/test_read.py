@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dentframe import Archive, emulator, plan_dentcloud, read_dentcloud, sync
+from dentframe import Archive, DentCloud, emulator, plan_dentcloud, read_dentcloud, sync
 from dentframe.errors import RangeError, ReadingWarning
 from tests.integration import read_kit
 from tests.integration.read_kit import BOTH, LA, METER, serving
@@ -175,3 +176,24 @@ def _hours(frame, flag):
     """The hours whose energy has a flag."""
     rows = frame.dent.energy("h", tz="UTC", detail=True)
     return rows.loc[rows["flags"].map(lambda x: flag in x), "start"].dt.hour.tolist()
+
+
+@pytest.mark.parametrize("span", [("2023-12-01", "2024-01-01"), ("2023-10-01", "2024-01-01")])
+def test_what_is_read_at_once_belongs_to_each_reader(tmp_path, span):
+    """Four threads read the same from one request a window; a change to one frame is its own."""
+    with emulator.serve(rate=None, concurrency=None, latency=0.3) as cloud:
+        keys = cloud.api_key, cloud.key_id
+        with DentCloud(*keys, base_url=cloud.url, cache=tmp_path / "c", rate=1000) as client:
+            client.get_meters()
+            client.get_topics()
+
+            def read(_):
+                return read_dentcloud(METER, *span, topics="kWHNet", tz="UTC", client=client)
+
+            with ThreadPoolExecutor(4) as pool:
+                frames = list(pool.map(read, range(4)))
+            assert len(cloud.data_requests) == (1 if span[0] == "2023-12-01" else 3)
+            again = read(0)
+    for frame in frames:
+        pd.testing.assert_frame_equal(frame, again)
+        frame.iloc[:] = -1.0
