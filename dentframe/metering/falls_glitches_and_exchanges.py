@@ -109,12 +109,12 @@ def energy_of_exchange(
 
 
 class Extremes(NamedTuple):
-    """The least and the greatest step [kWh] and spacing [us] of readings, 0 without any."""
+    """The least and the greatest step [kWh], and what no spacing is below or above [us]."""
 
     least: float
     greatest: float
-    shortest: int
-    longest: int
+    shortest: float
+    longest: float
 
 
 def suspects(t: Ints, r: Floats, rules: Rules, extremes: Extremes) -> Ints:
@@ -336,7 +336,7 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
         steps = accepted(r, verdicts)
         extremes = extremes._replace(least=steps.min(), greatest=steps.max())
     if len(t) > 1:
-        greatest = max(extremes.greatest, -extremes.least) / (int(extremes.shortest) / HOUR)
+        greatest = max(extremes.greatest, -extremes.least) / (extremes.shortest / HOUR)
     if rules.max_kw is None and greatest > JUMP * IDLE_KW_OF_LONG:
         verdicts |= that_stand_out(t, r, verdicts, means)
     return _of_steps(series, t, r, extremes, verdicts, marks, rules, greatest_kw=float(greatest))

@@ -375,8 +375,8 @@ class Series:
         return full_name(self.meter, self.element)
 
     @cached_property
-    def spacing(self) -> tuple[int, int]:
-        """The shortest and the longest time between two readings [us], 0 where there is one."""
+    def spacing(self) -> tuple[float, float]:
+        """No two readings are nearer, no neighbours farther apart [us]; 0 where there is one."""
         return least_and_greatest(self.t)
 
 
@@ -460,7 +460,7 @@ def read(
 
 def _by_column(values: Floats) -> Floats:
     """The columns of a block one after the other, turned in parts that the cache holds."""
-    if values.flags.f_contiguous:
+    if values.strides[0] == values.itemsize:
         return values.T
     turned = np.empty(values.shape[::-1])
     for i in range(0, len(values), _AT_ONCE):
@@ -480,12 +480,13 @@ def usable(
     finite = np.isfinite(v)
     if meter.first is None and not conflicts and not duplicates:
         if finite.all():
-            whole = Series(*name, t, v, NONE, NONE)
-            vars(whole)["spacing"] = meter.spacing  # that of all such columns, found once
-            return whole
-        missing = t[~finite]
-        marks = np.full(len(missing), int(Flag.MISSING_VALUE))
-        return Series(*name, t[finite], v[finite], missing, marks)
+            found, longest = Series(*name, t, v, NONE, NONE), meter.spacing[1]
+        else:
+            missing, longest = t[~finite], np.inf
+            marks = np.full(len(missing), int(Flag.MISSING_VALUE))
+            found = Series(*name, t[finite], v[finite], missing, marks)
+        vars(found)["spacing"] = meter.spacing[0], longest  # looked for once a meter
+        return found
     marks = np.zeros(len(t), dtype=np.int64)
     if meter.first is not None:
         low, differ, same = merged(np.where(finite, v, np.nan), meter.first)
