@@ -479,13 +479,13 @@ def usable(
     v, t, name = values[meter.order], meter.t, (meter.meter, column.id, column.topic)
     finite = np.isfinite(v)
     if meter.first is None and not conflicts and not duplicates:
-        if finite.all():
-            found, longest = Series(*name, t, v, NONE, NONE), meter.spacing[1]
-        else:
-            missing, longest = t[~finite], np.inf
+        found = Series(*name, t, v, NONE, NONE)
+        if not finite.all():
+            missing = t[~finite]
             marks = np.full(len(missing), int(Flag.MISSING_VALUE))
             found = Series(*name, t[finite], v[finite], missing, marks)
-        vars(found)["spacing"] = meter.spacing[0], longest  # looked for once a meter
+        # Looked for once a meter; what blanks leave apart is not known.
+        vars(found)["spacing"] = meter.spacing if found.t is t else (meter.spacing[0], np.inf)
         return found
     marks = np.zeros(len(t), dtype=np.int64)
     if meter.first is not None:
