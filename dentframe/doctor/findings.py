@@ -198,7 +198,8 @@ def _steps(e: Answers) -> pd.DataFrame:
             quiet = (steps["hours"] < 0.4) & ~great & np.isfinite(steps["kw"])
             exports = _share(quiet & (steps["rise"] < -0.01)) > 0.05
             found.append(steps.assign(great=great, quiet=quiet, exports=exports))
-    return pd.concat(found, keys=range(len(found)))
+    some = [steps for steps in found if len(steps)] or found[:1]
+    return pd.concat(some, keys=range(len(some)))
 
 
 def registers(e: Answers) -> Iterator[Finding]:

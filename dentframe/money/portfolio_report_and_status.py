@@ -311,7 +311,7 @@ def _figured(
     months["peak"] = [x.max() for x in of_month]
     months["peak_at"] = [None if x.isna().all() else x.idxmax() for x in of_month]
     months["load_factor"] = [x.mean() / x.max() for x in of_month]
-    months["night"] = [x[x.index.hour < NIGHT].median() for x in of_month]
+    months["night"] = [x[x.index.hour < NIGHT].dropna().median() for x in of_month]
     daily = _by_id(energy(frame, "D", start=start, end=end, **how)).rename(columns=site.labels)
     walls = pd.DatetimeIndex(total.index).tz_localize(None)
     hours = total.groupby([walls.normalize(), walls.hour]).mean().unstack()
