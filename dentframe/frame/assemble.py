@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -51,48 +52,57 @@ class Table:
     duplicates: Mapping[str, Ints] = field(default_factory=dict)
 
 
+@dataclass
 class Growing:
     """The readings of one meter as they come: each window has its rows in one array at once.
 
     So with the last window the frame is there, and no reading is in memory twice.
 
-    Parameters
+    Attributes
     ----------
     windows : sequence of Window
         Those that are asked for, in order.
+    columns : tuple of str
+        Those of the first page that came.
+    values : numpy.ndarray
+        The array, shape (rows, columns).
+    places : dict
+        Of each window where in it its rows begin, and where those of the next one.
+    here : dict
+        Of each window that came its rows of the array.
     """
 
-    def __init__(self, windows: Sequence[Window]) -> None:
-        self._minutes = [len(window.minutes) for window in windows]
-        self._place = {window: i for i, window in enumerate(windows)}
-        self._columns: tuple[str, ...] = ()
-        self._values: Floats = np.empty((0, 0))
-        self._edges: list[int] = []
-        self._here: dict[Window | None, Floats] = {}
+    windows: Sequence[Window]
+    columns: tuple[str, ...] = ()
+    values: Floats = field(default_factory=lambda: np.empty((0, 0)))
+    places: dict[Window | None, tuple[int, int]] = field(default_factory=dict)
+    here: dict[Window | None, Floats] = field(default_factory=dict)
 
     def take(self, page: Page, columns: Sequence[str]) -> Page:
         """The page with its readings in their rows of the array, in the order of `columns`.
 
         It stays as it is where it has other columns than the first one, or more rows than fit.
         """
-        rows, place = len(page.minutes), self._place.get(cast("Any", page.window))
-        if not rows or place is None or {*columns} != {*page.columns}:
+        rows, window = len(page.minutes), page.window
+        if not rows or window is None or window in self.here or {*columns} != {*page.columns}:
             return page
-        if not self._edges:
+        if not self.places:
             # The first one tells the spacing, and so how many rows each window has at most.
-            spacing, rest = divmod(self._minutes[place], rows)
-            if rest or len(self._minutes) == 1 or any(m % spacing for m in self._minutes):
+            minutes = [len(w.minutes) for w in self.windows]
+            spacing, rest = divmod(len(window.minutes), rows)
+            if rest or len(minutes) == 1 or any(m % spacing for m in minutes):
                 return page
-            self._edges = np.cumsum([0, *(m // spacing for m in self._minutes)]).tolist()
-            self._columns, self._values = tuple(columns), room(self._edges[-1], len(columns))
-        first, last = self._edges[place : place + 2]
-        if rows > last - first or tuple(columns) != self._columns:
+            edges = np.cumsum([0, *(m // spacing for m in minutes)]).tolist()
+            self.places = dict(zip(self.windows, pairwise(edges), strict=True))
+            self.columns, self.values = tuple(columns), room(edges[-1], len(columns))
+        first, last = self.places.get(window, (0, 0))
+        if rows > last - first or tuple(columns) != self.columns:
             return page
-        here = self._here[page.window] = self._values[first : first + rows]
+        here = self.here[window] = self.values[first : first + rows]
         at = {name: i for i, name in enumerate(page.columns)}
-        for i, name in enumerate(self._columns):
+        for i, name in enumerate(self.columns):
             here[:, i] = page.values[:, at[name]]
-        return replace(page, columns=self._columns, values=here)
+        return replace(page, columns=self.columns, values=here)
 
     def closed_up(self, pages: Sequence[Page], columns: tuple[str, ...]) -> Floats | None:
         """The readings of these pages, in order of time, where all are in the array; else None.
@@ -100,15 +110,15 @@ class Growing:
         Rows for which no reading came are closed up, so that the pages' own values are lost.
         """
         pages, last = [page for page in pages if len(page.minutes)], 0
-        if columns != self._columns or any(
-            page.values is not self._here.get(page.window) for page in pages
+        if columns != self.columns or any(
+            page.values is not self.here.get(page.window) for page in pages
         ):
             return None
         for page in pages:
             first, last = last, last + len(page.minutes)
-            if first < self._edges[self._place[cast("Any", page.window)]]:
-                self._values[first:last] = page.values
-        return self._values[:last]
+            if first < self.places[page.window][0]:
+                self.values[first:last] = page.values
+        return self.values[:last]
 
 
 def join(pages: Sequence[Page], columns: Sequence[str], growing: Growing | None = None) -> Table:
@@ -223,7 +233,7 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     """
     values, whole = table.values, cast("Any", table.values.base)
     copy = shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes)
-    columns = _columns.label_index(table.columns, object)
+    columns = _columns.label_index(table.columns, object).view()
     index = _times(table.minutes, out=None if copy else table.minutes)
     return pd.DataFrame(values, index=index, columns=columns, copy=copy)
 
@@ -260,7 +270,7 @@ def stack(tables: dict[str, Table], topics: Sequence[str]) -> pd.DataFrame:
         names=["meter", "time"],
     )
     values = _below_each_other(parts, wanted)
-    columns = _columns.label_index(wanted, object)
+    columns = _columns.label_index(tuple(wanted), object).view()
     return pd.DataFrame(values, index=index, columns=columns, copy=False)
 
 
@@ -325,6 +335,7 @@ def _as_text(found: Mapping[str, Mapping[str, Sequence[Run]]]) -> dict[str, dict
     return {m: columns for m, columns in whole.items() if columns}
 
 
+@lru_cache(maxsize=1024)  # a call notes the same instants more than once
 def iso(us: Side) -> str | None:
     """Microseconds UTC as ISO 8601 text."""
     return None if us is None else utc(us).isoformat()

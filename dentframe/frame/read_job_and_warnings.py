@@ -96,9 +96,9 @@ class ReadJob:
         for answer in answers:
             if answer.error is None:
                 meter, pages = answer.job.meter, answer.pages
-                wanted = _wanted(self.request, pages)
+                columns = _frame.wanted_columns(pages, topics, everything=self.request.all_topics)
                 self.pages[meter][answer.job] = tuple(
-                    self.growing[meter].take(page, wanted) for page in pages
+                    self.growing[meter].take(page, columns) for page in pages
                 )
                 self.errors.pop(answer.job, None)
             else:
@@ -245,7 +245,9 @@ def columns_of(reading: ReadJob, meter: str) -> tuple[list[str], list[str]]:
         that there are. In a list of ids it is missing and has a warning: the others are served.
     """
     request, elements = reading.request, reading.request.meters[meter]
-    columns = _wanted(request, reading.pages_of(meter))
+    columns = _frame.wanted_columns(
+        reading.pages_of(meter), request.topics, everything=request.all_topics
+    )
     if not elements:
         return columns, columns
     there = sorted({e for c in columns if (e := parse(c).element) is not None})
@@ -255,10 +257,6 @@ def columns_of(reading: ReadJob, meter: str) -> tuple[list[str], list[str]]:
             f"of the elements {', '.join(there)}, and none of {elements[0]}."
         )
     return columns, of_elements(columns, elements, request.topics)
-
-
-def _wanted(request: Request, pages: Sequence[Page]) -> list[str]:
-    return _frame.wanted_columns(pages, request.topics, everything=request.all_topics)
 
 
 def of_elements(

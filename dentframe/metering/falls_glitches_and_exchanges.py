@@ -227,21 +227,14 @@ def _of_fall(r0: float, r1: float, rules: Rules, limit: float) -> Verdict:
     return Verdict(0.0, d, False, int(Flag.UNEXPLAINED_DECREASE))
 
 
-def accepted(r: Floats, verdicts: dict[int, Verdict]) -> Floats:
-    """The energy of each step [kWh], by its verdict where it has one."""
-    steps = np.diff(r)
-    steps[list(verdicts)] = [verdict.d for verdict in verdicts.values()]
-    return steps
-
-
 def that_stand_out(
-    t: Ints, r: Floats, verdicts: dict[int, Verdict], means: Cumulative | None
+    t: Ints, r: Floats, steps: Floats, verdicts: dict[int, Verdict], means: Cumulative | None
 ) -> dict[int, Verdict]:
     """Rule 7 withholds the one to four steps whose power is far above that of all others.
 
     A step whose energy the element's interval means tell within a fifth is use.
     """
-    spacing, steps = np.diff(t), accepted(r, verdicts)
+    spacing = np.diff(t)
     power = steps / (spacing / HOUR)
     withheld = [i for i, verdict in verdicts.items() if not verdict.ok]
     power[withheld] = -1.0
@@ -330,15 +323,16 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
         t, r = t[kept], r[kept]
         extremes = Extremes(*least_and_greatest(r), *least_and_greatest(t))
         suspect = suspects(t, r, rules, extremes)
-    verdicts, greatest = dict[int, Verdict](), 0.0
+    verdicts, greatest, steps = dict[int, Verdict](), 0.0, None
     if len(suspect):
-        verdicts = verdicts_on(t, r, rules, suspect)
-        steps = accepted(r, verdicts)
+        verdicts, steps = verdicts_on(t, r, rules, suspect), np.diff(r)
+        steps[list(verdicts)] = [verdict.d for verdict in verdicts.values()]
         extremes = extremes._replace(least=steps.min(), greatest=steps.max())
     if len(t) > 1:
         greatest = max(extremes.greatest, -extremes.least) / (extremes.shortest / HOUR)
     if rules.max_kw is None and greatest > JUMP * IDLE_KW_OF_LONG:
-        verdicts |= that_stand_out(t, r, verdicts, means)
+        steps = np.diff(r) if steps is None else steps
+        verdicts |= that_stand_out(t, r, steps, verdicts, means)
     return _of_steps(series, t, r, extremes, verdicts, marks, rules, greatest_kw=float(greatest))
 
 

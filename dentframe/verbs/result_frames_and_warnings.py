@@ -68,7 +68,7 @@ def by_element(
     """
     if not is_several(of.frame):
         data = np.array(values).reshape(len(values), len(index)).T
-        names = label_index(prefix + c.element for c in of.series)
+        names = label_index(tuple(prefix + c.element for c in of.series)).view()
         return pd.DataFrame(data, index, names, copy=False)
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
     meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})

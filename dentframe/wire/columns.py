@@ -131,14 +131,12 @@ def ordered(labels: Iterable[str], topics: Sequence[str] = ()) -> list[str]:
     return sorted(labels, key=lambda label: sort_key(parse(label), topics))
 
 
-def label_index(names: Iterable[str], dtype: Any = None) -> pd.Index:
-    """Names as the columns of a frame; to make these anew takes longer than to make a frame."""
-    own: pd.Index = _labels(tuple(names), dtype).view()
-    return own
-
-
 @lru_cache(maxsize=256)
-def _labels(names: tuple[str, ...], dtype: Any) -> Any:
+def label_index(names: tuple[str, ...], dtype: Any = None) -> Any:
+    """Names as the columns of a frame, of which each frame takes a view.
+
+    To make them anew takes longer than to make a frame.
+    """
     return pd.Index(names, dtype=dtype)
 
 

@@ -17,7 +17,7 @@ import contextlib
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum
 from functools import lru_cache
@@ -269,7 +269,8 @@ class SliceReader:
             else:
                 blank[column] += count
         more = columns[len(self.headers) :]
-        report += Report(
+        report = replace(
+            report,
             # A key that the headers lack cannot be missing.
             absent={column: n for column, n in absent.items() if column not in more},
             blank=dict(blank),
@@ -334,12 +335,13 @@ def _page(
     body: bytes, window: Window | None, headers: tuple[str, ...], blocks: Iterable[Page]
 ) -> Page:
     """Put each block in its place as it comes, so that no reading is held twice."""
-    columns, report, parts, last = headers, Report(), [np.empty(0, np.int64)], 0
+    columns, reports, parts = headers, list[Report](), [np.empty(0, np.int64)]
+    last = rows = 0
     most = min(body.count(b"{") - 1, MOST_ROWS)  # each row has one, and so has the answer
     values = room(min(most, MOST_CELLS // max(len(columns), 1)), len(columns))
     for block in blocks:
-        report += block.report
-        rows = report.rows + report.bad_dates + report.outside
+        reports.append(block.report)
+        rows += block.report.rows + block.report.bad_dates + block.report.outside
         width = len({*columns, *block.columns})
         if width > MOST_COLUMNS or rows > MOST_ROWS or rows * width > MOST_CELLS:
             why = f"it has {rows} rows or more and {width} columns, far beyond any meter's"
@@ -357,5 +359,5 @@ def _page(
         raise not_decoded("decode readings", "a column's name is not valid Unicode", body)
     minutes = np.concatenate(parts)
     doubled, unsorted = len(minutes) - len(np.unique(minutes)), bool((np.diff(minutes) < 0).any())
-    report += Report(unsorted=unsorted, duplicates=doubled)
+    report = Report.total((*reports, Report(unsorted=unsorted, duplicates=doubled)))
     return Page(window, columns, minutes, np.asfortranarray(values[:last]), report)

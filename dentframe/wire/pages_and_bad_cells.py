@@ -38,7 +38,7 @@ Unreadable = tuple[int, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What decoding met; reports add up with ``+``, many of them by `total`.
+    """What decoding met; `total` adds reports up.
 
     Cells are counted in the rows that were kept only.
 
@@ -92,9 +92,6 @@ class Report:
             for name in ("unreadable", *_ADDED)
         }
         return replace(self, **tables)
-
-    def __add__(self, other: Report) -> Report:
-        return Report.total((self, other))
 
     @classmethod
     def total(cls, reports: Iterable[Report]) -> Report:

@@ -177,13 +177,14 @@ def test_reports_add_up():
         rows=1, absent={"A": 1}, unreadable={"A": (2, ("x", "y"))}, bad_date_samples=("p",)
     )
     two = Report(rows=2, absent={"B": 1}, unreadable={"A": (2, ("y", "z", "w"))}, unsorted=True)
-    both = one + two
+    both = Report.total((one, two))
     assert both.rows == 3
     assert both.absent == {"A": 1, "B": 1}
     assert both.unreadable == {"A": (4, ("x", "y", "z"))}
     assert both.unsorted
     assert not is_clean(both)
-    assert one + Report() == one == Report() + one
+    assert Report.total((one, Report())) == one == Report.total((Report(), one))
+    assert Report.total(()) == Report()
     assert is_clean(Report(rows=5))
 
 
