@@ -269,7 +269,7 @@ def on_dask(
         root = selection.archive.path
         changed = 0
         for place in (root / layout.folder_name(name), layout.pending_folder(root, name)):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 changed = max(changed, place.stat().st_mtime_ns)
         stamped.append((name, elements, changed))
     count = -(-len(stamped) // batch) if batch else usual

@@ -31,6 +31,8 @@ NAT, FOREVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 STATUSES = ("recorded", "estimated", "partial", "missing")
 """From best to worst."""
 _DOUBTFUL = int(Flag.RESET | Flag.AMBIGUOUS_FALL)
+_NO_SPECIAL = np.zeros(1, np.int64), np.ones(1, np.bool_), np.zeros(1), np.zeros(1, np.int64)
+"""Flags, ok, more and lost of a table without a segment."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Special:
         """
         n = max(len(t) - 1, 0)
         used = [part for part in parts if len(part[0])]
+        if not used:
+            return cls(np.array([n]), *_NO_SPECIAL)
         at = np.concatenate([*(part[0] for part in used), [n]])
         flags, ok, more = np.zeros(len(at), np.int64), np.ones(len(at), np.bool_), np.zeros(len(at))
         begin = 0
@@ -76,17 +80,16 @@ class Special:
             for column, value in zip((flags, ok, more), values, strict=False):
                 column[begin : begin + len(where)] = value
             begin += len(where)
-        if used:
-            order = np.argsort(at, kind="stable")
-            low, high = np.searchsorted(at[order], (0, n))
-            order = np.append(order[low:high], len(at) - 1)  # last its end, which is no segment
-            at = at[order]
-            first = np.flatnonzero(np.append(True, at[1:] != at[:-1]))
-            flags = np.bitwise_or.reduceat(flags[order], first)
-            # Most tables are of blanks alone, whose time is covered.
-            ok = ok[first] if ok.all() else np.logical_and.reduceat(ok[order], first)
-            more = np.add.reduceat(more[order], first) if more.any() else more[first]
-            at = at[first]
+        order = np.argsort(at, kind="stable")
+        low, high = np.searchsorted(at[order], (0, n))
+        order = np.append(order[low:high], len(at) - 1)  # last its end, which is no segment
+        at = at[order]
+        first = np.flatnonzero(np.append(True, at[1:] != at[:-1]))
+        flags = np.bitwise_or.reduceat(flags[order], first)
+        # Most tables are of blanks alone, whose time is covered.
+        ok = ok[first] if ok.all() else np.logical_and.reduceat(ok[order], first)
+        more = np.add.reduceat(more[order], first) if more.any() else more[first]
+        at = at[first]
         lost = np.zeros(len(at), np.int64)
         if not ok.all():
             gone = at[:-1][~ok[:-1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -139,6 +140,8 @@ def wide(
 
 def in_pint(of: Inputs) -> bool:
     """Whether the columns that answer have pint dtypes."""
+    if "pint_pandas" not in sys.modules:  # then none has
+        return False
     pint = [hasattr(x, "units") for x in of.frame.dtypes]
     return any(pint) and any(pint[i] for i, _ in element_columns(of.frame, of.source.topics))
 

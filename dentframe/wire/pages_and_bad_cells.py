@@ -177,8 +177,9 @@ def fingerprint(page: Page) -> str:
 
 _OWN_MEMORY = 1 << 20
 """What is larger has memory of its own, which a forked process does not share [B]."""
-_HUGE = 2 << 20
-"""The huge pages of Linux: a year's readings come five times quicker in them [B]."""
+_HUGE = range(2 << 20, 64 << 20)
+"""Arrays of this size lie in huge pages where Linux has them, which come five times quicker. In a
+larger one, of which the readings of some windows may fill a part, they would take more memory."""
 _PRIVATE: dict[str, Any] = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 )
@@ -190,7 +191,7 @@ def room(rows: int, width: int) -> npt.NDArray[np.float64]:
     if size < _OWN_MEMORY:
         return np.empty((rows, width), order="F")
     own = mmap.mmap(-1, size, **_PRIVATE)
-    if size >= _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
+    if size in _HUGE and hasattr(mmap, "MADV_HUGEPAGE"):
         with contextlib.suppress(OSError):  # a kernel may have none
             own.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(own, np.float64).reshape((rows, width), order="F")
