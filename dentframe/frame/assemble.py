@@ -233,7 +233,7 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     """
     values, whole = table.values, cast("Any", table.values.base)
     copy = shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes)
-    columns = _columns.label_index(table.columns, object).view()
+    columns = pd.Index(table.columns, dtype=object)
     index = _times(table.minutes, out=None if copy else table.minutes)
     return pd.DataFrame(values, index=index, columns=columns, copy=copy)
 
@@ -270,8 +270,7 @@ def stack(tables: dict[str, Table], topics: Sequence[str]) -> pd.DataFrame:
         names=["meter", "time"],
     )
     values = _below_each_other(parts, wanted)
-    columns = _columns.label_index(tuple(wanted), object).view()
-    return pd.DataFrame(values, index=index, columns=columns, copy=False)
+    return pd.DataFrame(values, index=index, columns=pd.Index(wanted, dtype=object), copy=False)
 
 
 def wanted_columns(

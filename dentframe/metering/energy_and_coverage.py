@@ -32,7 +32,9 @@ STATUSES = ("recorded", "estimated", "partial", "missing")
 """From best to worst."""
 _DOUBTFUL = int(Flag.RESET | Flag.AMBIGUOUS_FALL)
 _NO_SPECIAL = np.zeros(1, np.int64), np.ones(1, np.bool_), np.zeros(1), np.zeros(1, np.int64)
-"""Flags, ok, more and lost of a table without a segment."""
+"""Flags, ok, more and lost of a table without a segment: all such tables share them."""
+for _array in _NO_SPECIAL:
+    _array.flags.writeable = False
 
 
 @dataclass(frozen=True)

@@ -131,15 +131,6 @@ def ordered(labels: Iterable[str], topics: Sequence[str] = ()) -> list[str]:
     return sorted(labels, key=lambda label: sort_key(parse(label), topics))
 
 
-@lru_cache(maxsize=256)
-def label_index(names: tuple[str, ...], dtype: Any = None) -> Any:
-    """Names as the columns of a frame, of which each frame takes a view.
-
-    To make them anew takes longer than to make a frame.
-    """
-    return pd.Index(names, dtype=dtype)
-
-
 def split_element(name: str) -> tuple[str, str | None]:
     """Split ``"P482311252_A"`` into meter and element; a plain meter has None.
 

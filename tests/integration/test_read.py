@@ -196,4 +196,6 @@ def test_what_is_read_at_once_belongs_to_each_reader(tmp_path, span):
             again = read(0)
     for frame in frames:
         pd.testing.assert_frame_equal(frame, again)
+        assert not np.shares_memory(frame.columns.to_numpy(), again.columns.to_numpy())
+        assert not np.shares_memory(frame.index.asi8, again.index.asi8)
         frame.iloc[:] = -1.0
