@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dateutil.tz
 import numpy as np
 import pandas as pd
 import pytest
@@ -168,3 +169,14 @@ def test_listed_periods_after_the_data_stay():
         edges, tz="UTC", start="2024-01-01 06:00", detail=True
     )
     assert found["status"].tolist() == ["partial", "missing"]
+
+
+@pytest.mark.parametrize("freq", ["D", "MS", "h"])
+def test_a_zone_of_dateutil_has_the_same_periods(freq):
+    """Its zones have no hash, and so are kept by nothing; their days and months are the same."""
+    times = pd.date_range("2023-10-01", "2023-12-01", freq="15min", tz="UTC", unit="us")
+    frame = pd.DataFrame({"kWHNet/Elm/A": np.arange(len(times)) / 4}, index=times)
+    found = energy(frame, freq, tz=dateutil.tz.gettz(NY), min_coverage=0)
+    usual = energy(frame, freq, tz=NY, min_coverage=0)
+    np.testing.assert_array_equal(found.to_numpy(), usual.to_numpy())
+    assert (found.index == usual.index).all()
