@@ -228,8 +228,7 @@ class Archive:
         try:
             shown, kept = parquet.open_columns(path)
         except ConfigError:
-            kept, folders = None, (self.path / layout.folder_name(name) for name in self.meters())
-            settled = (p for folder in folders for p in layout.listed(folder, layout.SUFFIX))
+            kept, settled = None, (p for name in self.meters() for p in self.meter(name).settled())
             shown = tuple(dict.fromkeys(c for p in settled for c in parquet.columns_of(p)))
         if kept != found:
             data = parquet.encode_columns(ordered(shown or ()), found)

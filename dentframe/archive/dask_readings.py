@@ -10,7 +10,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,16 +130,16 @@ def _span(start: Any, end: Any, tz: Zone) -> tuple[pd.Timestamp, pd.Timestamp] |
     return None
 
 
-def _labels(archive: Archive, meters: Iterable[str], *, every: bool) -> list[str]:
+def _labels(archive: Archive, meters: Collection[str], *, every: bool) -> list[str]:
     """The columns of meters by the footers of their files; of every one, by the archive's own."""
+    pending = {f.name for f in layout.listed(layout.pending_folder(archive.path), "")}
+    held = [archive.meter(m) for m in meters if not every or layout.folder_name(m) in pending]
+    waiting = (path for meter in held for path in chain(*meter.waiting.values()))
+    found = [parquet.columns_of(path) for path in waiting]
+    # Afterwards, so that what is settled meanwhile is found here.
     shown = parquet.columns_of(layout.columns_file(archive.path)) if every else ()
-    found = dict.fromkeys(shown)
-    for meter in meters:
-        folder = archive.path / layout.folder_name(meter)
-        settled = () if shown else folder.glob(f"*{layout.SUFFIX}")
-        for path in (*archive.meter(meter).part_paths(), *settled):
-            found.update(dict.fromkeys(parquet.columns_of(path)))
-    return list(found)
+    settled = () if shown else (p for m in meters for p in archive.meter(m).settled())
+    return list(dict.fromkeys(chain(shown, *found, *map(parquet.columns_of, settled))))
 
 
 def read_meter(
@@ -171,7 +171,7 @@ def read_meter(
     missing: list[Window] = []
     years: Iterable[int]
     if selection.span is None:
-        years = sorted({*meter.settled_years(), *map(layout.year_of, meter.part_paths())})
+        years = meter.years()
     else:
         start, end = selection.span
         # A year that is not asked for is not opened: its file may be damaged.
@@ -265,12 +265,13 @@ def on_dask(
             "from 1."
         )
     stamped = []
+    root = selection.archive.path
+    places = root, layout.pending_folder(root)
     for name, elements in meters.items():  # when it last changed [ns]: no result outlives a sync
-        root = selection.archive.path
-        changed = 0
-        for place in (root / layout.folder_name(name), layout.pending_folder(root, name)):
+        changed, folder = 0, layout.folder_name(name)
+        for place in places:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                changed = max(changed, place.stat().st_mtime_ns)
+                changed = max(changed, (place / folder).stat().st_mtime_ns)
         stamped.append((name, elements, changed))
     count = -(-len(stamped) // batch) if batch else usual
     edges = [-(-len(stamped) * i // count) for i in range(count + 1)]

@@ -41,7 +41,7 @@ from dentframe.errors import ConfigError, DentError
 from dentframe.wire.columns import topic_of
 from dentframe.wire.pages_and_bad_cells import Report
 
-T = TypeVar("T")
+T = TypeVar("T", bound="_Version")
 
 OWN = ".dentframe"
 SUFFIX = ".parquet"
@@ -291,10 +291,13 @@ def read_metadata(path: Path, metadata: Mapping[bytes, bytes] | None, kind: type
     text = (metadata or {}).get(KEY)
     if text is None:
         raise foreign(path, "it says nothing of which windows it holds")
+    found: T | None = None
     try:
-        version = msgspec.json.decode(text, type=_Version).schema
+        with contextlib.suppress(msgspec.ValidationError):  # a newer version may have other fields
+            found = msgspec.json.decode(text, type=kind)
+        version = (found or msgspec.json.decode(text, type=_Version)).schema
         if version in {1, SCHEMA}:
-            return msgspec.json.decode(text, type=kind)
+            return found or msgspec.json.decode(text, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise foreign(path, f"what it says of itself cannot be read ({error})") from None
     raise foreign(path, f"it is of version {version}, written by a newer dentframe")

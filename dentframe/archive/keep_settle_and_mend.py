@@ -65,18 +65,22 @@ class Meter:
     damaged: dict[int, DamagedError] | None = None
 
     @cached_property
+    def waiting(self) -> dict[int, list[Path]]:
+        """The files of waiting answers by year."""
+        found: dict[int, list[Path]] = {}
+        for path in layout.listed(layout.pending_folder(self.root, self.name), layout.PART):
+            found.setdefault(layout.year_of(path), []).append(path)
+        return found
+
+    @cached_property
     def parts(self) -> dict[int, list[Holding]]:
         """The waiting answers by year."""
         found: dict[int, list[Holding]] = {}
-        for path in self.part_paths():
-            with contextlib.suppress(FileNotFoundError):  # settled meanwhile
-                found.setdefault(layout.year_of(path), []).append(self._part(path))
+        for year, paths in self.waiting.items():
+            for path in paths:
+                with contextlib.suppress(FileNotFoundError):  # settled meanwhile
+                    found.setdefault(year, []).append(self._part(path))
         return found
-
-    def part_paths(self, year: int | None = None) -> list[Path]:
-        """The files of waiting answers."""
-        found = layout.listed(layout.pending_folder(self.root, self.name), layout.PART)
-        return [p for p in found if year in {None, layout.year_of(p)}]
 
     def _part(self, path: Path) -> Holding:
         with ArchiveFile(path, self.name, layout.year_of(path)) as opened:
@@ -85,8 +89,8 @@ class Meter:
     @cached_property
     def records(self) -> dict[int, tuple[Record, ...]]:
         """What is held, by year, in the order it was read."""
-        waiting, found = self.parts, dict[int, tuple[Record, ...]]()  # those first, see above
-        for year in sorted({*waiting, *self.settled_years()}):
+        waiting, found = self.parts, dict[int, tuple[Record, ...]]()
+        for year in self.years():
             by_name: dict[Any, Record] = {}
             try:
                 with contextlib.suppress(FileNotFoundError), self.open(year) as opened:
@@ -100,10 +104,14 @@ class Meter:
                 found[year] = tuple(by_name[name] for name in sorted(by_name))
         return found
 
-    def settled_years(self) -> list[int]:
-        """The years that have a file."""
-        found = layout.listed(self.root / layout.folder_name(self.name), layout.SUFFIX)
-        return [layout.year_of(path) for path in found]
+    def years(self) -> list[int]:
+        """The years of which anything is held."""
+        waiting = self.waiting  # listed first: what is settled meanwhile has a file then
+        return sorted({*waiting, *map(layout.year_of, self.settled())})
+
+    def settled(self) -> list[Path]:
+        """The files of the years."""
+        return layout.listed(self.root / layout.folder_name(self.name), layout.SUFFIX)
 
     def open(self, year: int) -> ArchiveFile:
         """The file of a year."""
@@ -118,7 +126,7 @@ class Meter:
 
     def of_year(self, year: int) -> contextlib.AbstractContextManager[ArchiveFile | Holding]:
         """What is held of a year: its file, or the readings where some wait to be settled."""
-        if not self.part_paths(year):
+        if year not in self.waiting:
             with contextlib.suppress(FileNotFoundError):
                 return self.open(year)
         return contextlib.nullcontext(self.merged(year))
@@ -212,7 +220,7 @@ class Meter:
 
     def _last(self, window: Window, topics: tuple[str, ...]) -> Record | None:
         """The answer to the same request that was read last."""
-        found = [r for p in self.part_paths(window.year) for r in self._part(p).records]
+        found = [r for p in self.waiting.get(window.year, ()) for r in self._part(p).records]
         with contextlib.suppress(FileNotFoundError), self.open(window.year) as opened:
             found += opened.records
         same = (r for r in found if (r.window, r.topics) == (window, topics))
@@ -220,8 +228,7 @@ class Meter:
 
     def settle(self, units: Mapping[str, str]) -> None:
         """Put the waiting answers in their years' files."""
-        for year in sorted({layout.year_of(path) for path in self.part_paths()}):
-            waiting = self.part_paths(year)
+        for year, waiting in sorted(self.waiting.items()):
             merged = Meter(self.root, self.name).merged(year)
             path = layout.columns_file(self.root)
             shown, topics = parquet.open_columns(path)
@@ -245,9 +252,10 @@ class Meter:
             What was lost of these years, a window or a year, and why. Nobody holds it now.
         """
         lost = []
-        there = sorted({*years} & {*self.settled_years()})
-        settled = [layout.year_file(self.root, self.name, year) for year in there]
-        for path in (*self.part_paths(), *settled):
+        wanted = {*years}
+        parts = [path for paths in self.waiting.values() for path in paths]
+        settled = [path for path in self.settled() if layout.year_of(path) in wanted]
+        for path in (*parts, *settled):
             try:
                 if path in settled:
                     lost += self._mend(path)

@@ -135,8 +135,8 @@ def _footer_at(data: memoryview) -> int:
 def _sealed(pa: Any, written: Any) -> bytes:
     """A Parquet file with its checksums before its footer."""
     data, metadata = memoryview(written), pa.parquet.read_metadata(pa.BufferReader(written))
-    places = (_place(metadata, g, c) for g in range(metadata.num_row_groups)
-              for c in range(metadata.num_columns))  # fmt: skip
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    places = (_place(group, c) for group in groups for c in range(metadata.num_columns))
     sums = np.array([_checksum(data[place]) for place in places], "<u4").tobytes()
     sums += len(sums).to_bytes(4, "little")
     at = _footer_at(data)
@@ -144,9 +144,9 @@ def _sealed(pa: Any, written: Any) -> bytes:
     return b"".join((data[:at], sums, seal, _MARK, data[at:]))
 
 
-def _place(metadata: Any, group: int, column: int) -> slice:
+def _place(group: Any, column: int) -> slice:
     """Where the pages of a column of a row group are."""
-    chunk = metadata.row_group(group).column(column)
+    chunk = group.column(column)
     first = chunk.data_page_offset
     if chunk.has_dictionary_page and chunk.dictionary_page_offset is not None:
         first = min(first, chunk.dictionary_page_offset)
@@ -316,16 +316,15 @@ class ArchiveFile:
         if self.sums is None:
             return {}
         metadata, names = self._file.metadata, (TIME, *self.columns)
-        chosen = {TIME, *columns}
+        chosen, found = {TIME, *columns}, dict[int, tuple[str, ...]]()
         at = [i for i, name in enumerate(names) if name in chosen]
-        sums = self.sums.reshape(len(self.months), len(names))
-        found = {
-            g: tuple(
-                names[c] for c in at if _checksum(self._data[_place(metadata, g, c)]) != sums[g, c]
-            )
-            for g in groups
-        }
-        return {group: bad for group, bad in found.items() if bad}
+        sums = self.sums.reshape(len(self.months), len(names)).tolist()
+        for g in groups:
+            places, wanted = metadata.row_group(g), sums[g]
+            bad = [c for c in at if _checksum(self._data[_place(places, c)]) != wanted[c]]
+            if bad:
+                found[g] = tuple(names[c] for c in bad)
+        return found
 
     def _check_pages(self, groups: Sequence[int], columns: Collection[str]) -> None:
         """Refuse pages of a file without checksums that unpack to more than its footer says."""
@@ -333,8 +332,9 @@ class ArchiveFile:
         names = enumerate((TIME, *self.columns) if self.sums is None else ())
         for i, name in ((i, name) for i, name in names if name in chosen):
             for group in groups:
-                said = metadata.row_group(group).column(i).total_uncompressed_size
-                size = unpacked(self._data[_place(metadata, group, i)])
+                row_group = metadata.row_group(group)
+                said = row_group.column(i).total_uncompressed_size
+                size = unpacked(self._data[_place(row_group, i)])
                 if size > said:
                     raise torn(self.path, f"{name!r} unpacks to {size} bytes, not {said}")
 

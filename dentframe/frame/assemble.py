@@ -233,7 +233,7 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     """
     values, whole = table.values, cast("Any", table.values.base)
     copy = shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes)
-    columns = pd.Index(table.columns, dtype=object)
+    columns = _columns.label_index(table.columns, object).copy(deep=True)
     index = _times(table.minutes, out=None if copy else table.minutes)
     return pd.DataFrame(values, index=index, columns=columns, copy=copy)
 

@@ -79,7 +79,7 @@ _NO_ROW = -2
 """The code of a meter that was read and returned nothing; no row has it."""
 _AT_ONCE = 1024
 """How many rows of a block are turned at a time, so that the cache holds them."""
-_PIECE = 8192
+_PIECE = 16384
 """How many steps are looked at at a time."""
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

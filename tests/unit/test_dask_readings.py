@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pickle
 
 import pandas as pd
@@ -18,7 +20,7 @@ from dentframe.errors import (
     UnknownMeterError,
     UnknownTopicError,
 )
-from tests.dask_kit import LA, METERS, READ_AT, SPAN, answer, portfolio, readings
+from tests.dask_kit import LA, METERS, MONTHS, READ_AT, SPAN, answer, portfolio, readings
 
 dd = pytest.importorskip("dask.dataframe")
 
@@ -61,6 +63,26 @@ def test_a_partition_is_the_frame_of_its_meter(archive, meter, bracket):
     assert set(found.pop("meter")) == {meter}
     pd.testing.assert_frame_equal(found[expected.columns], expected, check_column_type=False)
     assert set(found.columns) == set(expected.columns)
+
+
+def test_a_year_that_is_settled_while_it_is_looked_for_is_not_lost(tmp_path, monkeypatch):
+    """Another process settles the first answer of a year between two looks at the folders."""
+    archive = Archive(tmp_path / "own")
+    minutes, columns = readings(1)
+    archive.keep(answer(METERS[0], MONTHS[1], minutes, columns), READ_AT)
+    lazy, look = archive.to_dask(), os.scandir
+
+    def settled_after_the_first_look(folder):
+        try:
+            with look(folder) as entries:
+                return contextlib.nullcontext([*entries])
+        finally:
+            monkeypatch.undo()
+            archive.settle()
+
+    monkeypatch.setattr(os, "scandir", settled_after_the_first_look)
+    assert len(computed(lazy)) == 28 * 96
+    assert not list(archive.path.rglob("*.part"))
 
 
 def test_without_a_range_all_is_there(archive):
