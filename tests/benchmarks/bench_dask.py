@@ -9,9 +9,10 @@ round does not count, and each other round gives a ratio, so that a busy machine
 but hardly the ratios. The processor time of this process and of the workers is told beside it.
 
 The Polars query is written by hand: one scan of the columns it needs, one group by meter and
-local month, on its streaming engine (the quickest of the ways tried here). Dask has a cluster
-with a process for each core, as it comes and with the memory thresholds that the guide names;
-beside them, its threads in this process, which share Python's lock.
+local month, on its streaming engine (the quickest of the ways tried here). Dask has its
+threads in this process, which share Python's lock, before a cluster is there to disturb them;
+then a cluster with a process for each core, as it comes and with the memory thresholds that the
+guide names.
 Then the memory: one process for each number of meters, in which a year is read meter by meter on
 two threads. It tells, and judges nothing.
 """
@@ -163,12 +164,12 @@ def _cpu(pids: Sequence[int]) -> float:
     return time.process_time() + sum(sum(psutil.Process(p).cpu_times()[:2]) for p in pids)
 
 
-def compare(archive: Archive, clients: Mapping[str, Any]) -> None:
+def compare(archive: Archive, schedulers: Mapping[str, Any]) -> None:
     """Tell the times of each way, and their ratios to Polars'."""
     ways = {POLARS: theirs(archive)}
-    ways |= {name: ours(archive, scheduler=client) for name, client in clients.items()}
-    ways["Dask, threads"] = ours(archive, scheduler="threads")
-    pids = [pid for client in clients.values() for pid in client.run(os.getpid).values()]
+    ways |= {name: ours(archive, scheduler=one) for name, one in schedulers.items()}
+    clients = [one for one in schedulers.values() if isinstance(one, Client)]
+    pids = [pid for client in clients for pid in client.run(os.getpid).values()]
     took: list[dict[str, tuple[float, float]]] = []
     for i in range(ROUNDS + 1):
         turned = [*ways][i % len(ways) :] + [*ways][: i % len(ways)]
@@ -228,6 +229,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = filled(Path(folder) / "portfolio", METERS)
         print(f"{METERS} meter-years x 4 elements; greatest difference {agree(archive):.1e} kWh")
+        compare(archive, {"Dask, threads": "threads"})
         with processes() as plain, processes(THRESHOLDS) as guided:
             compare(archive, {"Dask, a cluster": plain, "Dask, larger thresholds": guided})
         widened(archive, 500)
