@@ -248,7 +248,11 @@ def profile_path() -> Path:
 def cache_folder(cache: bool | str | os.PathLike[str] = True) -> Path:
     """Where the cache is: the folder given, ``DENTCLOUD_CACHE_DIR``, or the user's cache folder."""
     if not isinstance(cache, bool):
-        return Path(cache).expanduser()
+        try:
+            return Path(cache).expanduser()
+        except TypeError:
+            why = "it is no folder. Give one, or True for the usual one, or False for none."
+            raise ConfigError(f"Cannot use cache={cache!r}: {why}") from None
     if chosen := os.environ.get("DENTCLOUD_CACHE_DIR"):
         return Path(chosen).expanduser()
     import platformdirs

@@ -12,6 +12,7 @@ from typing import Any
 from dentframe.errors import ConfigError, did_you_mean
 from dentframe.money.charges import Energy, Fixed, Minimum, Reactive, Tax, as_list, made, put
 from dentframe.money.demand_charges import Demand
+from dentframe.money.rounding_and_tiers import Tiers
 from dentframe.site.currencies import check_currency
 from dentframe.site.toml_tables import Table, dump, parse, plain
 
@@ -169,6 +170,9 @@ class Tariff:
             "tier_order": tier_order, "tier_proration": tier_proration, "ignore": ignore,
             "ratchet_lookback": ratchet_lookback, "ratchet_on": ratchet_on,
         }  # fmt: skip
+        words = {"tier_order": Tiers.ORDERS, "ratchet_on": ("flat", "tou", "both")}
+        for name in (x for x in words if stated[x] is not None):  # where it needs none of them too
+            Table(stated, "this import").text(name, one_of=words[name])
         return Tariff.from_dict(tables(record, stated))
 
     @staticmethod

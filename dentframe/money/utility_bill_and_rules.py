@@ -133,7 +133,7 @@ class UtilityBill:
     Raises
     ------
     ConfigError
-        For no or double lines, dates more than three years apart, a total that the lines do not
+        For a field of another kind, no or double lines, dates more than three years apart, a total that the lines do not
         add up to, or a currency that ISO 4217 lacks.
 
     Examples
@@ -154,14 +154,17 @@ class UtilityBill:
     elements: tuple[str, ...] = ()
     number: str = ""
     issued: dt.date | None = None
-    due: dt.date | int | None = field(default=None, metadata={"read": "date"})
+    due: dt.date | int | None = field(default=None, metadata={"read": "date_or_days"})
     schedule: str = ""
     accepted: tuple[Accepted, ...] = field(default=(), metadata={"read": "every", "of": Accepted})
     file: str = field(default="bill", compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        table = read_itself(self, self.file)
         if self.currency is not None:
             check_currency(self.currency, self.file)
+        if isinstance(self.due, int) and self.issued is None:
+            raise table.error("due", "days are counted from field 'issued', which is missing.")
         if not self.lines:
             raise ConfigError(
                 f"Cannot use {self.file}: it has no lines. Type in each line of the bill as "
@@ -174,7 +177,7 @@ class UtilityBill:
                     f"Cannot use {self.file}: table [lines], field 'name' = {name!r} occurs "
                     "twice. Name each line once, e.g. with its dates."
                 )
-        _check_length(self, Table(vars(self), self.file))
+        _check_length(self, table)
         if self.total is not None and self.total != self.amount:
             raise ConfigError(
                 f"Cannot use {self.file}: field 'total' = {self.total}, but the lines add up to "
@@ -204,14 +207,7 @@ class UtilityBill:
         top = Table(data, file)
         if "tenants" in data or isinstance(data.get("elements"), Mapping):
             raise top.other("a bill", "a site", "tenants" if "tenants" in data else "elements")
-        days, own = data.get("due"), dict[str, Any]()
-        if isinstance(days, int):
-            if isinstance(days, bool) or not 0 <= days <= 366:
-                raise top.error("due", "it must be a date, or days from 0 to 366.")
-            if "issued" not in data:
-                raise top.error("due", "days are counted from field 'issued', which is missing.")
-            own["due"] = days
-        return top.record(cls, file=file, **own)
+        return top.record(cls, file=file)
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of its file; `from_dict` gives an equal bill."""
@@ -369,7 +365,7 @@ class SplitRules:
     Raises
     ------
     ConfigError
-        For a status that money cannot accept, two parts that are the rest, or two fees of one
+        For a field of another kind, a status that money cannot accept, two parts that are the rest, or two fees of one
         name.
 
     Examples
@@ -395,15 +391,15 @@ class SplitRules:
     fees: tuple[Fee, ...] = field(default=(), metadata={"read": "every", "of": Fee})
 
     def __post_init__(self) -> None:
-        rules = {k: Rule(r) if isinstance(r, str) else r for k, r in self.lines.items()}
-        object.__setattr__(self, "lines", rules)
-        table = Table(vars(self), "these rules")
+        what = "these rules"
+        exact: dict[str, Any] = {} if self.places is not None else {"places": None}
+        table = read_itself(self, what, lines=_rules(Table({"lines": self.lines}, what)), **exact)
         why = f"name some of {', '.join(STATUSES)}. What is missing has no figure to accept."
         for name in ("accept", "accept_demand"):
             wrong = [x for x in getattr(self, name) if x not in STATUSES]
             if wrong or not getattr(self, name):
                 raise table.error(name, why)
-        table = Table({}, "these rules")  # a part or fees are too long to show
+        table = Table({}, what)  # a part or fees are too long to show
         for name, part in self.parts:
             ways = (part.percent is not None) + (part.kwh is not None) + part.rest
             if ways > 1 or (ways == 0 and name != "common"):  # what is metered needs no amount
@@ -460,10 +456,8 @@ class SplitRules:
         lines = top.table("lines")
         if lines is None or not lines.data:
             raise top.error("lines", 'it is missing; state a rule a line: energy = "energy".')
-        texts = {k: {"by": x} for k, x in lines.data.items() if isinstance(x, str)}
-        rules = replace(lines, data={**lines.data, **texts})
         own: dict[str, Any] = {"places": None} if data.get("places") == "exact" else {}
-        return top.record(cls, lines={k: rules.one(k, of=Rule) for k in rules.data}, **own)
+        return top.record(cls, lines=_rules(top), **own)
 
     def to_dict(self) -> dict[str, Any]:
         """The tables of their file; `from_dict` gives equal rules."""
@@ -473,3 +467,11 @@ class SplitRules:
     def to_toml(self) -> str:
         """Their file; reading it gives equal rules."""
         return dump({"split": self.to_dict()})
+
+
+def _rules(top: Table) -> dict[str, Rule]:
+    """The rules of lines, by their names or kinds; a basis alone is a rule too."""
+    lines = top.table("lines")
+    texts = {k: {"by": x} for k, x in lines.data.items() if isinstance(x, str)}
+    rules = replace(lines, data={**lines.data, **texts})
+    return {k: rules.one(k, of=Rule) for k in rules.data}

@@ -70,6 +70,10 @@ class Element:
     modulus: float | None = None
     swaps: tuple[tuple[Moment, float, float], ...] = ()
 
+    def __post_init__(self) -> None:
+        what = f"element {self.label!r}"
+        read_itself(self, what, swaps=_swaps(Table({"swaps": self.swaps}, what)))
+
     @property
     def rating(self) -> float | None:
         """The greatest power it can draw or feed [kW], None where nothing tells."""
@@ -93,6 +97,9 @@ class Hold:
     elements: tuple[str, ...]
     start: Moment | None = None
     end: Moment | None = None
+
+    def __post_init__(self) -> None:
+        read_itself(self, "a hold")
 
 
 @dataclass(frozen=True)
@@ -118,12 +125,17 @@ class Tenant:
     """
 
     name: str
-    holds: tuple[Hold, ...] = field(default=(), metadata={"written": True})
+    holds: tuple[Hold, ...] = field(
+        default=(), metadata={"read": "every", "of": Hold, "written": True}
+    )
     area: Decimal | None = field(default=None, metadata={"least": 0})
     code: str = ""
     account: str = ""
     unit: str = ""
     address: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        read_itself(self, f"tenant {self.name!r}")
 
 
 @dataclass(frozen=True)
@@ -205,7 +217,7 @@ class Site:
     Raises
     ------
     ConfigError
-        For what cannot be meant: an unknown parent or element, an element held twice at once.
+        For a field of another kind and what cannot be meant: an unknown parent or element, an element held twice at once.
 
     Examples
     --------
@@ -219,7 +231,9 @@ class Site:
     tz: str
     currency: str
     elements: Mapping[str, Element]
-    tenants: tuple[Tenant, ...] = field(default=(), metadata={"written": True})
+    tenants: tuple[Tenant, ...] = field(
+        default=(), metadata={"read": "every", "of": Tenant, "written": True}
+    )
     landlord: str = "Landlord"
     landlord_code: str = ""
     split: Mapping[str, Any] | None = None
@@ -235,6 +249,8 @@ class Site:
     file: str = field(default="site", compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        top = Table({"elements": self.elements}, self.file)
+        read_itself(self, self.file, elements=_elements(top))
         check_currency(self.currency, self.file)
         _check_elements(self)
         _check_tenants(self)
@@ -262,12 +278,9 @@ class Site:
             top = replace(top, tz=zone(top.text("tz")))
         except RangeError as error:
             raise top.error("tz", str(error)) from None
-        elements = top.table("elements")
-        if elements is None or not elements.data:
-            raise top.error("elements", 'it is missing; give a table [elements."P482311252_A"].')
         return top.record(
             cls,
-            elements={k: _element(elements, k) for k in elements.data},
+            elements=_elements(top),
             tenants=tuple(_tenant(t) for t in top.tables("tenants")),
             file=file,
         )
@@ -350,17 +363,37 @@ class Site:
 # --- their tables ------------------------------------------------------------------------
 
 
-def _element(parent: Table, name: str) -> Element:
-    """An element from its table ``[elements.P482311252_A]``."""
-    parent.check_text(name, name)
-    parent.given(name, "a table")
-    table: Table = parent.table(name)
-    swaps = []
+def _elements(top: Table) -> dict[str, Element]:
+    """The elements from their tables ``[elements.P482311252_A]``, or as they are."""
+    every, found = top.table("elements"), dict[str, Element]()
+    if every is None or not every.data:
+        raise top.error("elements", 'it is missing; give a table [elements."P482311252_A"].')
+    for name, value in every.data.items():
+        replace(every, data={str(name): name}).text(str(name))
+        if isinstance(value, Element):
+            found[name] = value
+        else:
+            every.given(name, "a table")
+            table: Table = every.table(name)
+            label = table.text("label") if "label" in table.data else name
+            found[name] = table.record(Element, label=label, swaps=_swaps(table))
+    return found
+
+
+def _swaps(table: Table) -> tuple[tuple[Any, ...], ...]:
+    """The meter swaps of an element: tables, or (time, closing, opening)."""
+
+    def as_table(x: Any) -> Any:  # of another length it is none, and refused as such
+        is_one = isinstance(x, list | tuple) and len(x) == len(_SWAP)
+        return dict(zip(_SWAP, x, strict=True)) if is_one else x
+
+    given, found = table.data.get("swaps", ()), []
+    if isinstance(given, list | tuple):
+        table = replace(table, data={"swaps": [as_table(x) for x in given]})
     for row in table.tables("swaps"):
         row.only(*_SWAP)
-        swaps.append((row.moment("at"), *(float(row.decimal(x)) for x in _SWAP[1:])))
-    label = table.text("label") if "label" in table.data else name
-    return table.record(Element, label=label, swaps=tuple(swaps))
+        found.append((row.moment("at"), *(float(row.decimal(x)) for x in _SWAP[1:])))
+    return tuple(found)
 
 
 def _tenant(table: Table) -> Tenant:

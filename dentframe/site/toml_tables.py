@@ -207,6 +207,15 @@ class Table:
                 return found
         raise self.error(name, "it must be a date without a time, e.g. 2024-01-05.")
 
+    def date_or_days(self, name: str) -> dt.date | int:
+        """A date without a time, or how many days from 0 to 366."""
+        value = self.data.get(name)
+        if not isinstance(value, int):
+            return self.date(name)
+        if isinstance(value, bool) or not 0 <= value <= 366:
+            raise self.error(name, "it must be a date, or days from 0 to 366.")
+        return value
+
     def moment(self, name: str) -> Moment:
         """A date, a wall time or an instant."""
         value = self.given(name, "a date, e.g. 2023-12-01")
@@ -269,13 +278,18 @@ class Table:
         return [replace(self, data=x, where=f"{inside} #{i}") for i, x in enumerate(value, 1)]
 
     def one(self, name: str, *, of: type[Data]) -> Data:
-        """A table within, as a record."""
-        self.given(name, "a table")
+        """A table within, as a record; what is one already stays it."""
+        value = self.given(name, "a table")
+        if isinstance(value, of):
+            return value
         inside: Table = self.table(name)
         return inside.record(of)
 
     def every(self, name: str, *, of: type[Data]) -> tuple[Data, ...]:
-        """An array of tables within, as records."""
+        """An array of tables within, as records; what are records already stay it."""
+        value: Any = self.data.get(name)
+        if is_list(value) and all(isinstance(x, of) for x in value):
+            return tuple(value)
         return tuple(x.record(of) for x in self.tables(name))
 
     def fields_of(self, cls: type[Any]) -> dict[str, Any]:
@@ -336,7 +350,7 @@ class Table:
         return f"{self.where}.{name}" if self.where else name
 
 
-def read_itself(record: Any, what: str) -> Table:
+def read_itself(record: Any, what: str, **own: Any) -> Table:
     """Read a frozen record's own fields as those of a file, so that both are checked alike.
 
     Parameters
@@ -345,21 +359,23 @@ def read_itself(record: Any, what: str) -> Table:
         What is being made.
     what : str
         What it is, for errors.
+    own : optional
+        Fields that the record has read.
 
     Returns
     -------
     Table
         The fields that do not have their default, for errors about what they mean together.
     """
-    own = {}
-    for f in fields(record):
+    given = {}
+    for f in (f for f in fields(record) if f.name not in {*own, "file"}):
         value, default = getattr(record, f.name), _default(f)
         if value is None and default is not MISSING:
             object.__setattr__(record, f.name, default)
         elif type(value) is not type(default) or value != default:
-            own[f.metadata.get("key", f.name)] = value
-    table = Table(own, what)
-    for name, value in table.values(type(record)).items():
+            given[f.metadata.get("key", f.name)] = value
+    table = Table(given, what)
+    for name, value in table.values(type(record), **own).items():
         object.__setattr__(record, name, value)
     return table
 

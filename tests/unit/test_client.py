@@ -32,6 +32,12 @@ def test_a_limit_that_is_none_is_refused(name, value):
         DentCloud("a", "b", **{name: value})
 
 
+def test_a_cache_that_is_no_folder_is_refused():
+    """True, False or a folder: None could mean either."""
+    with pytest.raises(ConfigError, match="Cannot use cache=None: it is no folder"):
+        DentCloud("a", "b", cache=None)
+
+
 def test_a_closed_client_says_so(cloud):
     """After close() no request is made; closing twice is fine."""
     with client(cloud) as dent:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import tomllib
 from decimal import Decimal
+from fractions import Fraction
 from typing import get_type_hints
 
 import pandas as pd
@@ -216,3 +217,49 @@ def test_an_element_that_is_none_is_refused():
     data = {"name": "S", "tz": "UTC", "currency": "USD", "elements": {"P1_A": None}}
     with pytest.raises(ConfigError, match=r"table \[elements\], field 'P1_A'"):
         Site.from_dict(data)
+
+
+SITE = {"name": "S", "tz": LA, "currency": "USD", "elements": {"P1_A": Element("A")}}
+
+
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda **x: Element(**{"label": "A"} | x), {"label": 5}),
+        (lambda **x: Element("A", **x), {"role": "Main"}),
+        (lambda **x: Element("A", **x), {"parent": 5}),
+        (lambda **x: Element("A", **x), {"cts": 5}),
+        (lambda **x: Element("A", **x), {"volts": b"x"}),
+        (lambda **x: Element("A", **x), {"common": 3}),
+        (lambda **x: Element("A", **x), {"swaps": [("2024-01-01", 5)]}),
+        (lambda **x: Hold(**{"elements": ("P1_A",)} | x), {"elements": 5}),
+        (lambda **x: Hold(("P1_A",), **x), {"end": "tomorrow"}),
+        (lambda **x: Tenant(**{"name": "T"} | x), {"name": " "}),
+        (lambda **x: Tenant("T", **x), {"holds": 5}),
+        (lambda **x: Tenant("T", **x), {"area": "large"}),
+        (lambda **x: Site(**SITE | x), {"tz": 5}),
+        (lambda **x: Site(**SITE | x), {"elements": 5}),
+        (lambda **x: Site(**SITE | x), {"tenants": 5}),
+        (lambda **x: Site(**SITE | x), {"corrections": 5}),
+        (lambda **x: Site(**SITE | x), {"accounts": 5}),
+    ],
+)
+def test_a_site_made_in_python_is_checked_as_its_file(make, field):
+    """Each field by its type: a role "Main" was neither main nor branch, and counted twice."""
+    (name,) = field
+    with pytest.raises(ConfigError, match=f"'{name}'"):
+        make(**field)
+
+
+def test_a_site_made_in_python_reads_texts_and_tables_as_its_file_does():
+    """A date, a fraction, one element, a swap and a hold as one writes them."""
+    made = Element("A", area=Fraction(1, 4), swaps=[("2024-01-01", 7000.5, "12")])
+    assert made.area == Decimal("0.25")
+    assert made.swaps == ((dt.date(2024, 1, 1), 7000.5, 12.0),)
+    assert Hold("P1_A", start="2024-01-01") == Hold(("P1_A",), dt.date(2024, 1, 1))
+    held = Tenant("T", holds=[{"elements": ["P1_A"]}])
+    assert held == Tenant("T", holds=(Hold(("P1_A",)),))
+    s = Site(**SITE | {"elements": {"P1_A": made, "P1_B": {"max_kw": 40}}, "tenants": [held]})
+    assert s.labels == {"P1_A": "A", "P1_B": "P1_B"}
+    assert Site.from_dict(s.to_dict()) == s
+    assert Site.from_dict(tomllib.loads(s.to_toml())) == s

@@ -126,6 +126,13 @@ def test_a_basis_alone_is_a_rule():
         ),
         (lambda: Rule("energy", of=("Tax",)), 'it goes with by = "lines" only'),
         (lambda: SplitRules({"energy": "energy"}, loss=Part("area")), "percent, kwh and rest"),
+        (lambda: SplitRules(5), "these rules: field 'lines' = 5: it must be a table"),
+        (lambda: SplitRules({"energy": 5}), r"table \[lines\], field 'energy' = 5: it must be a "),
+        (lambda: SplitRules({}, loss=5), "field 'loss' = 5: it must be a table"),
+        (lambda: SplitRules({}, accept=5), "field 'accept' = 5: it must be a list of texts"),
+        (lambda: SplitRules({}, agree="x"), "field 'agree' = 'x': it must be a number"),
+        (lambda: SplitRules({}, places=0.5), "field 'places' = 0.5: it must be a whole number"),
+        (lambda: SplitRules({}, fees=5), "field 'fees' = 5: it must be an array of tables"),
     ],
 )
 def test_python_has_the_checks_of_a_file(made, told):

@@ -231,3 +231,11 @@ def test_a_holiday_that_is_added_costs_what_a_weekend_costs(frame):
     part = frame[frame.index <= pd.Timestamp("2023-01-03", tz=NY)]
     found = bill(part, tariff, "2023-01-02", "2023-01-03", tz=NY, places=None)
     assert [x.name for x in found.lines] == ["Energy period 1"]
+
+
+@pytest.mark.parametrize("stated", [{"tier_order": "monthly"}, {"ratchet_on": "all"}])
+def test_a_word_that_means_nothing_is_refused_where_the_rate_needs_none(stated):
+    """What is misspelt is told, whether or not this rate has tiers or a ratchet."""
+    ((name, word),) = stated.items()
+    with pytest.raises(ConfigError, match=f"Cannot use this import: field '{name}' = '{word}': "):
+        Tariff.from_urdb(kit.ONE, **stated)

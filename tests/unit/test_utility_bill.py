@@ -136,6 +136,24 @@ def test_a_line_reads_its_own_fields():
         BillLine("E", "energy", "1.20", start=5)
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"name": 5}, {"start": 5}, {"end": None}, {"lines": 5}, {"lines": [5]}, {"kwh": "x"},
+        {"kw": [1]}, {"days": 1.5}, {"currency": 5}, {"total": "x"}, {"elements": 5},
+        {"issued": "x"}, {"due": "x"}, {"due": 400}, {"due": 30}, {"accepted": [5]},
+    ],
+)  # fmt: skip
+def test_a_bill_made_in_python_is_checked_as_its_file(field):
+    """Each field by its type, and days count from a date of issue."""
+    (name,) = field
+    own = {"name": "b", "start": "2024-01-01", "end": "2024-02-01"}
+    lines = (BillLine("E", "energy", "1.20"),)
+    assert UtilityBill(**own, lines=lines).start == dt.date(2024, 1, 1)
+    with pytest.raises(ConfigError, match=f"Cannot use bill: field '{name}'"):
+        UtilityBill(**{**own, "lines": lines, **field})
+
+
 def test_money_is_never_a_float():
     """A float amount is refused, in a table and in Python."""
     table = {"name": "E", "kind": "energy", "amount": 0.1}
