@@ -133,8 +133,8 @@ class UtilityBill:
     Raises
     ------
     ConfigError
-        For a field of another kind, no or double lines, dates more than three years apart, a total that the lines do not
-        add up to, or a currency that ISO 4217 lacks.
+        For a field of another kind, no or double lines, dates more than three years apart, a
+        total that the lines do not add up to, or a currency that ISO 4217 lacks.
 
     Examples
     --------
@@ -365,8 +365,8 @@ class SplitRules:
     Raises
     ------
     ConfigError
-        For a field of another kind, a status that money cannot accept, two parts that are the rest, or two fees of one
-        name.
+        For a field of another kind, a status that money cannot accept, two parts that are the
+        rest, or two fees of one name.
 
     Examples
     --------

@@ -217,7 +217,8 @@ class Site:
     Raises
     ------
     ConfigError
-        For a field of another kind and what cannot be meant: an unknown parent or element, an element held twice at once.
+        For a field of another kind and what cannot be meant: an unknown parent or element, an
+        element held twice at once.
 
     Examples
     --------
