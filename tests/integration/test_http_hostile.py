@@ -145,7 +145,7 @@ def test_a_list_with_half_a_character_is_a_typed_error(what, strange, tmp_path):
         says(f'{{"meters":[{SURROGATE}],"topics":[{{"requestKey":{SURROGATE}}}]}}'.encode())
     ]
     url = f"http://127.0.0.1:{strange.server_address[1]}/v1"
-    with DentCloud("key", "id", base_url=url, cache=tmp_path, deadline=1) as dent:
+    with DentCloud("key", "id", base_url=url, cache=tmp_path, deadline=4) as dent:
         ask = dent.get_topics if what == "getTopics" else dent.get_meters
         with pytest.raises(DentError, match="what the API describes"):
             ask()
