@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Unpack
@@ -173,8 +172,7 @@ def _figures(
 ) -> Any:  # fmt: skip
     """The figures of every meter as a Dask frame; `verb` has its own keywords already."""
     given: dict[str, Any] = {**_DEFAULTS, **keywords}
-    site, tz = given["site"], given["tz"]
-    registers, corrections = given["registers"], given["corrections"]
+    site, tz, registers = given["site"], given["tz"], given["registers"]
     import_extra("dask.dataframe", "compute on Dask", "dask")
     selection, found, known = select(
         archive, given["meters"], given["start"], given["end"], [*answering, *further],
@@ -185,7 +183,7 @@ def _figures(
     columns = names if answers else [f"{answering[0]}/{ELEMENT}/A", *names]
     times = pd.date_range("2024-01-01", periods=3, freq="15min", tz="UTC", unit="us", name="time")
     frame = pd.DataFrame({c: [1.0, 1.25, 1.5] for c in columns}, index=times)
-    asked = VerbKeywords.of(frame, site, tz, registers=registers, corrections=corrections)
+    asked = VerbKeywords.of(frame, site, tz, registers=registers, corrections=given["corrections"])
     # Rules of no element are refused, as the verb would for a frame of all these meters.
     tables = (getattr(asked.registers, f.name) for f in fields(asked.registers))
     keys = (key for table in tables if isinstance(table, Mapping) for key in table)
@@ -218,10 +216,11 @@ def _figures(
         registers=asked.registers, answering=answering, further=further, names=names,
         several=len(found) > 1, form=form.iloc[:0],
     )  # fmt: skip
-    cores = max(os.cpu_count() or 1, 2)  # none waits for another, if the workers have as many
-    even = -(-len(found) // (cores * _METERS)) * cores
-    usual = min(len(found), even, _PARTITIONS)
-    return on_dask(selection, found, make, form.iloc[:0], given["batch"], usual)
+    from dask.system import CPU_COUNT  # a container may have fewer than its machine
+
+    cores = max(CPU_COUNT, 2)  # a multiple of them keeps all of them busy until the end
+    partitions = min(len(found), -(-len(found) // (cores * _METERS)) * cores, _PARTITIONS)
+    return on_dask(selection, found, make, form.iloc[:0], given["batch"], partitions)
 
 
 _TOPICS: dict[str, tuple[str, ...]] = {"register": (REGISTER,), "demand": (MEAN,)}

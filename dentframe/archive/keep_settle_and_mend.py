@@ -47,7 +47,7 @@ _OLD = timedelta(days=300)
 
 @dataclass(frozen=True)
 class Meter:
-    """One meter of an archive, as it is on the disk now.
+    """One meter of an archive, as it was on the disk when it was first looked at.
 
     Parameters
     ----------
@@ -220,7 +220,8 @@ class Meter:
 
     def _last(self, window: Window, topics: tuple[str, ...]) -> Record | None:
         """The answer to the same request that was read last."""
-        found = [r for p in self.waiting.get(window.year, ()) for r in self._part(p).records]
+        now = Meter(self.root, self.name)  # this one may have kept something since its first look
+        found = [r for p in now.waiting.get(window.year, ()) for r in self._part(p).records]
         with contextlib.suppress(FileNotFoundError), self.open(window.year) as opened:
             found += opened.records
         same = (r for r in found if (r.window, r.topics) == (window, topics))
@@ -228,7 +229,7 @@ class Meter:
 
     def settle(self, units: Mapping[str, str]) -> None:
         """Put the waiting answers in their years' files."""
-        for year, waiting in sorted(self.waiting.items()):
+        for year, waiting in sorted(Meter(self.root, self.name).waiting.items()):
             merged = Meter(self.root, self.name).merged(year)
             path = layout.columns_file(self.root)
             shown, topics = parquet.open_columns(path)

@@ -51,11 +51,11 @@ _MAPPED = os.name != "nt"
 _LEVEL, _QUICK = 6, 1
 """How hard zstd tries: for good, and for answers that wait."""
 _MARK = b"dentsums"
-_AT_ONCE = 4 << 20
+_UNPACKED_AT_ONCE = 4 << 20
 """Readings of so many bytes are unpacked at a time: more would be in memory twice [B]."""
-_PIECE = 5 << 10
-"""zlib lets go of Python's lock for more bytes at a time: beside other threads, to get the lock
-back takes longer than the checksum of a column of a month [B]."""
+_CHECKED_AT_ONCE = 5 << 10
+"""For more bytes zlib lets go of Python's lock; to wait until other threads give it back costs
+more than the checksum of a month's column [B]."""
 _MANY = 16
 """So many columns are worth threads of their own: fewer are read before the threads have begun."""
 
@@ -156,8 +156,8 @@ def _place(group: Any, column: int) -> slice:
 def _checksum(data: memoryview) -> int:
     """The CRC-32 of some bytes."""
     found = 0
-    for first in range(0, len(data), _PIECE):
-        found = zlib.crc32(data[first : first + _PIECE], found)
+    for first in range(0, len(data), _CHECKED_AT_ONCE):
+        found = zlib.crc32(data[first : first + _CHECKED_AT_ONCE], found)
     return found
 
 
@@ -274,7 +274,7 @@ class ArchiveFile:
         edges = np.cumsum([0, *counts]).tolist()
         minutes = _room(edges[-1], 1).view(np.int64)[:, 0]
         values = _room(edges[-1], len(wanted))
-        some = max(_AT_ONCE // (8 * (1 + len(wanted)) * max(counts, default=1)), 1)
+        some = max(_UNPACKED_AT_ONCE // (8 * (1 + len(wanted)) * max(counts, default=1)), 1)
         for first in range(0, len(groups), some):
             part = groups[first : first + some]
             rows = slice(edges[first], edges[first + len(part)])

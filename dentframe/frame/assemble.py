@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import pairwise
@@ -53,10 +54,12 @@ class Table:
 
 
 @dataclass
-class Growing:
-    """The readings of one meter as they come: each window has its rows in one array at once.
+class ReservedRows:
+    """One array for the readings of a meter, in which each window has rows reserved for it.
 
-    So with the last window the frame is there, and no reading is in memory twice.
+    A window's readings are put there as they come, so that they are not in memory twice when the
+    last one is there. Windows that do not fit what the first one tells, in its columns and in the
+    spacing of its rows, keep arrays of their own.
 
     Attributes
     ----------
@@ -67,61 +70,61 @@ class Growing:
     values : numpy.ndarray
         The array, shape (rows, columns).
     places : dict
-        Of each window where in it its rows begin, and where those of the next one.
-    here : dict
+        Of each window the first of its rows, and the first of those of the next window.
+    filled : dict
         Of each window that came its rows of the array.
     """
 
     windows: Sequence[Window]
     columns: tuple[str, ...] = ()
     values: Floats = field(default_factory=lambda: np.empty((0, 0)))
-    places: dict[Window | None, tuple[int, int]] = field(default_factory=dict)
-    here: dict[Window | None, Floats] = field(default_factory=dict)
+    places: dict[Window, tuple[int, int]] = field(default_factory=dict)
+    filled: dict[Window | None, Floats] = field(default_factory=dict)
 
-    def take(self, page: Page, columns: Sequence[str]) -> Page:
-        """The page with its readings in their rows of the array, in the order of `columns`.
+    def put(self, page: Page, columns: Sequence[str]) -> Page:
+        """The page with its readings in its window's rows, in the order of `columns`.
 
         It stays as it is where it has other columns than the first one, or more rows than fit.
         """
         rows, window = len(page.minutes), page.window
-        if not rows or window is None or window in self.here or {*columns} != {*page.columns}:
+        if not rows or window is None or window in self.filled or {*columns} != {*page.columns}:
             return page
-        if not self.places:
-            # The first one tells the spacing, and so how many rows each window has at most.
-            minutes = [len(w.minutes) for w in self.windows]
-            spacing, rest = divmod(len(window.minutes), rows)
-            if rest or len(minutes) == 1 or any(m % spacing for m in minutes):
-                return page
-            edges = np.cumsum([0, *(m // spacing for m in minutes)]).tolist()
-            self.places = dict(zip(self.windows, pairwise(edges), strict=True))
-            self.columns, self.values = tuple(columns), room(edges[-1], len(columns))
+        spacing = int(np.median(np.abs(np.diff(page.minutes)))) if rows > 1 else 0
+        if spacing and not self.places and len(self.windows) > 1:
+            # A row more than the spacing allows has a place too.
+            edges = np.cumsum([0, *(len(w.minutes) // spacing + 2 for w in self.windows)]).tolist()
+            with suppress(OSError):  # the system has no room for so many
+                self.values, self.columns = room(edges[-1], len(columns)), tuple(columns)
+                self.places = dict(zip(self.windows, pairwise(edges), strict=True))
         first, last = self.places.get(window, (0, 0))
-        if rows > last - first or tuple(columns) != self.columns:
+        if rows > last - first or {*columns} - {*self.columns}:
             return page
-        here = self.here[window] = self.values[first : first + rows]
+        here = self.filled[window] = self.values[first : first + rows]
         at = {name: i for i, name in enumerate(page.columns)}
         for i, name in enumerate(self.columns):
-            here[:, i] = page.values[:, at[name]]
+            here[:, i] = page.values[:, at[name]] if name in columns else np.nan
         return replace(page, columns=self.columns, values=here)
 
-    def closed_up(self, pages: Sequence[Page], columns: tuple[str, ...]) -> Floats | None:
+    def together(self, pages: Sequence[Page], columns: tuple[str, ...]) -> Floats | None:
         """The readings of these pages, in order of time, where all are in the array; else None.
 
-        Rows for which no reading came are closed up, so that the pages' own values are lost.
+        They move up over the rows that no reading came for, so that the pages' own are lost.
         """
         pages, last = [page for page in pages if len(page.minutes)], 0
         if columns != self.columns or any(
-            page.values is not self.here.get(page.window) for page in pages
+            page.values is not self.filled.get(page.window) for page in pages
         ):
             return None
         for page in pages:
             first, last = last, last + len(page.minutes)
-            if first < self.places[page.window][0]:
+            if page.window is not None and first < self.places[page.window][0]:
                 self.values[first:last] = page.values
         return self.values[:last]
 
 
-def join(pages: Sequence[Page], columns: Sequence[str], growing: Growing | None = None) -> Table:
+def join(
+    pages: Sequence[Page], columns: Sequence[str], reserved: ReservedRows | None = None
+) -> Table:
     """Join pages into one table: rows sorted, identical duplicates dropped.
 
     Parameters
@@ -131,8 +134,8 @@ def join(pages: Sequence[Page], columns: Sequence[str], growing: Growing | None 
     columns : sequence of str
         The columns wanted, in order; a column that a page lacks is NaN there. A page that
         nothing else holds is let go as soon as its readings have their place.
-    growing : Growing, optional
-        What may have their readings already; it is used up.
+    reserved : ReservedRows, optional
+        Where their readings may be already; no other table can be made of it.
 
     Returns
     -------
@@ -145,22 +148,36 @@ def join(pages: Sequence[Page], columns: Sequence[str], growing: Growing | None 
         minutes, values = pages[0].minutes, pages[0].values
     else:
         minutes = np.concatenate([np.empty(0, np.int64), *(p.minutes for p in pages)])
-        grown = growing.closed_up(pages, columns) if growing else None
-        values = _below_each_other(pages, columns) if grown is None else grown
+        there = reserved.together(pages, columns) if reserved else None
+        values = _below_each_other(pages, columns) if there is None else there
+        pages, reserved, there = [], None, None  # so that only `values` holds what is replaced
     if (minutes[1:] > minutes[:-1]).all():
         return Table(columns, minutes, values)
-    order = np.argsort(minutes, kind="stable")
-    minutes, values = minutes[order], np.asfortranarray(values[order])
+    if (minutes[1:] < minutes[:-1]).any():
+        order = np.argsort(minutes, kind="stable")
+        minutes, values = minutes[order], _rows_of(values, order)
     starts = np.flatnonzero(np.r_[True, np.diff(minutes) != 0])
-    if len(starts) == len(minutes):
+    counts = np.diff(starts, append=len(minutes))
+    twice = counts > 1
+    if not twice.any():
         return Table(columns, minutes, values)
-    once, differ, same = merged(values, starts)
-    minutes = minutes[starts]
+    those = values[np.repeat(twice, counts)]
+    once, differ, same = merged(those, np.cumsum(counts[twice]) - counts[twice])
+    minutes, values = minutes[starts], _rows_of(values, starts)
+    values[twice], at = once, minutes[twice]
     conflicts, duplicates = (
-        {c: minutes[mask[:, i]] for i, c in enumerate(columns) if mask[:, i].any()}
+        {c: at[mask[:, i]] for i, c in enumerate(columns) if mask[:, i].any()}
         for mask in (differ, same)
     )
-    return Table(columns, minutes, np.asfortranarray(once), conflicts, duplicates)
+    return Table(columns, minutes, values, conflicts, duplicates)
+
+
+def _rows_of(values: Floats, rows: Ints) -> Floats:
+    """Some rows of an array, column by column: nothing is in memory more than twice."""
+    found = room(len(rows), values.shape[1])
+    for i in range(values.shape[1]):
+        found[:, i] = values[rows, i]
+    return found
 
 
 def _below_each_other(parts: list[Page] | list[Table], columns: Sequence[str]) -> Floats:
@@ -233,7 +250,7 @@ def to_frame(table: Table, *, shared: bool = True) -> pd.DataFrame:
     """
     values, whole = table.values, cast("Any", table.values.base)
     copy = shared or (whole is not None and values.nbytes < 0.75 * whole.nbytes)
-    columns = _columns.label_index(table.columns, object).copy(deep=True)
+    columns = pd.Index(table.columns, dtype=object)
     index = _times(table.minutes, out=None if copy else table.minutes)
     return pd.DataFrame(values, index=index, columns=columns, copy=copy)
 

@@ -74,7 +74,7 @@ class ReadJob:
             m: planned(source, request, m, bracket=bracket, now=now)[0] for m in request.meters
         }
         self.pages: dict[str, dict[Job, tuple[Page, ...]]] = {m: {} for m in request.meters}
-        self.growing = {m: _frame.Growing(found) for m, found in self.windows.items()}
+        self.reserved = {m: _frame.ReservedRows(found) for m, found in self.windows.items()}
         self.errors: dict[Job, DentError] = {}
         self.resumable = False
 
@@ -98,7 +98,7 @@ class ReadJob:
                 meter, pages = answer.job.meter, answer.pages
                 columns = _frame.wanted_columns(pages, topics, everything=self.request.all_topics)
                 self.pages[meter][answer.job] = tuple(
-                    self.growing[meter].take(page, columns) for page in pages
+                    self.reserved[meter].put(page, columns) for page in pages
                 )
                 self.errors.pop(answer.job, None)
             else:
@@ -160,9 +160,11 @@ def assemble(reading: ReadJob, *, quantify: bool) -> pd.DataFrame:
     tables = {}
     for meter in request.meters:
         columns, chosen = columns_of(reading, meter)
-        growing = None if reading.resumable else reading.growing.pop(meter)
-        joined = _frame.join(reading.pages_of(meter, keep=False), chosen, growing)
-        del growing
+        joined = _frame.join(
+            reading.pages_of(meter, keep=False),
+            chosen,
+            None if reading.resumable else reading.reserved.pop(meter),
+        )
         conflicts = sum(map(len, joined.conflicts.values()))
         warn_of_losses(request, meter, reading.pages_of(meter), columns, conflicts)
         tables[meter] = _frame.clip(joined, request.start, request.end, bracket=reading.bracket)

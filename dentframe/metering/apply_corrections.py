@@ -122,7 +122,7 @@ def _with_readings(series: Series, fixes: Sequence[Fix]) -> Series:
     t, values = (np.array(x) for x in zip(*sorted(shown.items()), strict=True))
     kept = ~np.isin(series.mark_t, list(hand))
     mark_t, marks = series.mark_t[kept], series.marks[kept]
-    return replace(series, t=t, values=values, mark_t=mark_t, marks=marks)
+    return replace(series, t=t, values=values, mark_t=mark_t, marks=marks, spacing=None)
 
 
 def _check(made: Cumulative, f: Fix, touching: Bools) -> None:

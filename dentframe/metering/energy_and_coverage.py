@@ -31,10 +31,8 @@ NAT, FOREVER = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 STATUSES = ("recorded", "estimated", "partial", "missing")
 """From best to worst."""
 _DOUBTFUL = int(Flag.RESET | Flag.AMBIGUOUS_FALL)
-_NO_SPECIAL = np.zeros(1, np.int64), np.ones(1, np.bool_), np.zeros(1), np.zeros(1, np.int64)
-"""Flags, ok, more and lost of a table without a segment: all such tables share them."""
-for _array in _NO_SPECIAL:
-    _array.flags.writeable = False
+_NO_SPECIAL = tuple(np.broadcast_to(np.array(x), 1) for x in (0, True, 0.0, 0))
+"""Flags, ok, more and lost of a table without a segment: all such tables share them, read-only."""
 
 
 @dataclass(frozen=True)

@@ -307,7 +307,7 @@ def from_register(series: Series, rules: Rules, means: Cumulative | None = None)
         column that is no register is missing, and says why (`refusal`).
     """
     t, r, marks = series.t, series.values, [(series.mark_t, series.marks)]
-    extremes = Extremes(*least_and_greatest(r), *series.spacing)
+    extremes = Extremes(*least_and_greatest(r), *(series.spacing or least_and_greatest(t)))
     suspect = bad = suspects(t, r, rules, extremes)
     if len(suspect):
         bad = suspect[~plausible(t, r, suspect, suspect + 1, rules)]

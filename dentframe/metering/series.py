@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from dentframe.errors import ConfigError, RangeError
-from dentframe.times.dates_and_ranges import ints, stamp
+from dentframe.times.dates_and_ranges import ints, micros, stamp
 from dentframe.wire import columns as _columns
 from dentframe.wire.columns import ATTRS, ELEMENT, Column, full_name, numbers, parse
 from dentframe.wire.topics import TOPICS
@@ -77,10 +77,9 @@ Side: TypeAlias = int | None
 Run: TypeAlias = tuple[int, int, int]
 _NO_ROW = -2
 """The code of a meter that was read and returned nothing; no row has it."""
-_AT_ONCE = 1024
+_TURNED_AT_ONCE = 1024
 """How many rows of a block are turned at a time, so that the cache holds them."""
-_PIECE = 16384
-"""How many steps are looked at at a time."""
+_STEPS_AT_ONCE = 16384
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -207,7 +206,7 @@ def micros_of(time: Any) -> Any:
     if time is None:
         return None
     at = pd.Timestamp(time)
-    return (at.tz_localize("UTC") if at.tzinfo is None else at).as_unit("us").value // 1000
+    return micros(at.tz_localize("UTC") if at.tzinfo is None else at)
 
 
 def span_of(
@@ -310,10 +309,10 @@ class Rows:
 
 def least_and_greatest(x: Any) -> tuple[Any, Any]:
     """The least and the greatest step between neighbours, 0 where there is none."""
-    # Piece by piece: for an array of all steps the system is asked anew for each series.
-    piece, ends = np.empty(min(_PIECE, len(x)), x.dtype), list[Any]()
-    for i in range(0, len(x) - 1, _PIECE):
-        part = x[i : i + _PIECE + 1]
+    # Part by part: for an array of all steps memory is asked of the system, for each series anew.
+    piece, ends = np.empty(min(_STEPS_AT_ONCE, len(x)), x.dtype), list[Any]()
+    for i in range(0, len(x) - 1, _STEPS_AT_ONCE):
+        part = x[i : i + _STEPS_AT_ONCE + 1]
         steps = np.subtract(part[1:], part[:-1], out=piece[: len(part) - 1])
         ends += np.minimum.reduce(steps), np.maximum.reduce(steps)
     return min(ends, default=0), max(ends, default=0)
@@ -359,6 +358,8 @@ class Series:
         Finite, in the topic's catalogue unit, shape (readings,).
     mark_t, marks : ndarray of int64
         Instants at which something was noticed, and the flags of each.
+    spacing : tuple of float, optional
+        No two readings are nearer, no neighbours farther apart [us]; None where nobody looked.
     """
 
     meter: str | None
@@ -368,16 +369,12 @@ class Series:
     values: Floats
     mark_t: Ints
     marks: Ints
+    spacing: tuple[float, float] | None = None
 
     @property
     def name(self) -> str:
         """How the element is addressed: ``"P482311252_A"``, or ``"A"`` without a meter."""
         return full_name(self.meter, self.element)
-
-    @cached_property
-    def spacing(self) -> tuple[float, float]:
-        """No two readings are nearer, no neighbours farther apart [us]; 0 where there is one."""
-        return least_and_greatest(self.t)
 
 
 def element_columns(frame: pd.DataFrame, topics: Iterable[str]) -> list[tuple[int, Column]]:
@@ -463,8 +460,8 @@ def _by_column(values: Floats) -> Floats:
     if values.strides[0] == values.itemsize:
         return values.T
     turned = np.empty(values.shape[::-1])
-    for i in range(0, len(values), _AT_ONCE):
-        turned[:, i : i + _AT_ONCE] = values[i : i + _AT_ONCE].T
+    for i in range(0, len(values), _TURNED_AT_ONCE):
+        turned[:, i : i + _TURNED_AT_ONCE] = values[i : i + _TURNED_AT_ONCE].T
     return turned
 
 
@@ -479,14 +476,11 @@ def usable(
     v, t, name = values[meter.order], meter.t, (meter.meter, column.id, column.topic)
     finite = np.isfinite(v)
     if meter.first is None and not conflicts and not duplicates:
-        found = Series(*name, t, v, NONE, NONE)
-        if not finite.all():
-            missing = t[~finite]
-            marks = np.full(len(missing), int(Flag.MISSING_VALUE))
-            found = Series(*name, t[finite], v[finite], missing, marks)
-        # Looked for once a meter; what blanks leave apart is not known.
-        vars(found)["spacing"] = meter.spacing if found.t is t else (meter.spacing[0], np.inf)
-        return found
+        if finite.all():
+            return Series(*name, t, v, NONE, NONE, meter.spacing)
+        missing, apart = t[~finite], (meter.spacing[0], np.inf)  # how far blanks leave them apart
+        marks = np.full(len(missing), int(Flag.MISSING_VALUE))
+        return Series(*name, t[finite], v[finite], missing, marks, apart)
     marks = np.zeros(len(t), dtype=np.int64)
     if meter.first is not None:
         low, differ, same = merged(np.where(finite, v, np.nan), meter.first)

@@ -17,7 +17,7 @@ from dentframe.metering.register_rules import HOUR
 from dentframe.metering.series import SCHEMA, Flag, element_columns, is_several, meters_of, names
 from dentframe.times.dates_and_ranges import local, stamp, utc
 from dentframe.verbs.elements_by_name import Element, requested_elements
-from dentframe.wire.columns import ATTRS, ELEMENT, label_index
+from dentframe.wire.columns import ATTRS, ELEMENT
 from dentframe.wire.topics import TOPICS
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ def by_element(
     """
     if not is_several(of.frame):
         data = np.array(values).reshape(len(values), len(index)).T
-        names = label_index(tuple(prefix + c.element for c in of.series)).copy(deep=True)
-        return pd.DataFrame(data, index, names, copy=False)
+        return pd.DataFrame(data, index, [prefix + c.element for c in of.series], copy=False)
     by_key = {(c.meter, c.element): x for c, x in zip(of.series, values, strict=True)}
     meters = of.meters if shown is None else sorted({m or "" for m, _ in shown})
     letters = sorted({x for _, x in shown or by_key}, key=lambda x: (len(x), x))

@@ -131,10 +131,6 @@ def ordered(labels: Iterable[str], topics: Sequence[str] = ()) -> list[str]:
     return sorted(labels, key=lambda label: sort_key(parse(label), topics))
 
 
-label_index: Any = lru_cache(maxsize=256)(pd.Index)
-"""An index of names, kept, to be copied with its data: quicker than to make it anew [B]."""
-
-
 def split_element(name: str) -> tuple[str, str | None]:
     """Split ``"P482311252_A"`` into meter and element; a plain meter has None.
 

@@ -178,8 +178,8 @@ def fingerprint(page: Page) -> str:
 _OWN_MEMORY = 1 << 20
 """What is larger has memory of its own, which a forked process does not share [B]."""
 _HUGE = range(2 << 20, 64 << 20)
-"""Arrays of this size lie in huge pages where Linux has them, which come five times quicker. In a
-larger one, of which the readings of some windows may fill a part, they would take more memory."""
+"""Arrays of this size lie in huge pages where Linux has them, which come five times quicker. A page
+is there whole once a value is written: a larger array, filled in part, would take much more."""
 _PRIVATE: dict[str, Any] = (
     {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 )

@@ -152,6 +152,15 @@ def processes(environment: Mapping[str, int] | None = None) -> Iterator[Any]:
         yield client
 
 
+def schedulers(quick: bool = False) -> Iterator[dict[str, Any]]:
+    """The ways of Dask: threads alone first, as a cluster in this process would disturb them."""
+    yield {"threads": "threads"}
+    if not quick:
+        with processes() as plain, processes(THRESHOLDS) as guided:
+            name = "a process a core"
+            yield {name: plain, f"{name}, larger memory thresholds": guided}
+
+
 def clocked(way: Callable[[], Any], pids: Sequence[int]) -> tuple[float, float]:
     """Elapsed time and processor time [s], that of the workers included."""
     cpu, began = _cpu(pids), time.perf_counter()
@@ -174,14 +183,14 @@ def compare(archive: Archive, schedulers: Mapping[str, Any]) -> None:
     for i in range(ROUNDS + 1):
         turned = [*ways][i % len(ways) :] + [*ways][: i % len(ways)]
         took.append({name: clocked(ways[name], pids) for name in turned})
-    print(f"{'median (least-most)':22}{'wall [s]':>20}{'ratio':>20}{'CPU [s]':>20}{'ratio':>20}")
+    print(f"{'median (least-most)':44}{'wall [s]':>20}{'ratio':>20}{'CPU [s]':>20}{'ratio':>20}")
     for name in ways:
         cells = []
         for k in (0, 1):
             taken = [r[name][k] for r in took[1:]]
             ratios = [r[name][k] / r[POLARS][k] for r in took[1:]]
             cells += [_spread(taken), _spread(ratios)]
-        print(f"{name:22}" + "".join(f"{cell:>20}" for cell in cells))
+        print(f"{name:44}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 def _spread(x: Sequence[float]) -> str:
@@ -229,9 +238,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = filled(Path(folder) / "portfolio", METERS)
         print(f"{METERS} meter-years x 4 elements; greatest difference {agree(archive):.1e} kWh")
-        compare(archive, {"Dask, threads": "threads"})
-        with processes() as plain, processes(THRESHOLDS) as guided:
-            compare(archive, {"Dask, a cluster": plain, "Dask, larger thresholds": guided})
+        for some in schedulers():
+            compare(archive, some)
         widened(archive, 500)
         found = {n: peak(archive.path, n) for n in (10, 100, 500)}
         print("peak memory: " + ", ".join(f"{n} meters {mb:.0f} MB" for n, mb in found.items()))

@@ -31,8 +31,8 @@ class Row:
         What is done, and what it is compared with.
     ratios : tuple of float
         Ours divided by the other's, one a round: below 1, dentframe takes less.
-    of : {"CPU", "wall", "memory"}
-        What was measured: processor time, elapsed time, or memory.
+    of : {"CPU", "wall", "memory", "page faults"}
+        What was measured: processor time, elapsed time, memory, or page faults.
     """
 
     what: str

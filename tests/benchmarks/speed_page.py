@@ -10,10 +10,9 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from tests.benchmarks import (
     bench_archive,
@@ -26,7 +25,6 @@ from tests.benchmarks import (
     bench_http,
     bench_import,
 )
-from tests.benchmarks.bench_dask import THRESHOLDS
 from tests.benchmarks.rounds import Row, in_turn, ratios, seconds, show, wants_quick
 
 PAGE = Path(__file__).parents[2] / "docs" / "explain" / "speed.md"
@@ -39,20 +37,15 @@ PACKAGES = ("pandas", "numpy", "msgspec", "pyarrow", "dask", "polars", "orjson",
 def portfolio(quick: bool = False) -> list[Row]:
     """Monthly energy of many meter-years from an archive."""
     what = f"energy by month of {bench_dask.METERS} meter-years of an archive, on Dask with"
-
-    def beside_polars(schedulers: Mapping[str, Any]) -> list[Row]:
-        ways = {name: bench_dask.ours(archive, scheduler=x) for name, x in schedulers.items()}
-        took = in_turn({POLARS: bench_dask.theirs(archive), **ways}, 1 if quick else 9, seconds)
-        return [Row(f"{what} {name}", POLARS, ratios(took[name], took[POLARS])) for name in ways]
-
+    found: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
         archive = bench_dask.filled(Path(folder) / "portfolio", 2 if quick else bench_dask.METERS)
         assert bench_dask.agree(archive) < 1e-6
-        found = beside_polars({"threads": "threads"})  # before a cluster is there to disturb them
-        if not quick:
-            with bench_dask.processes() as plain, bench_dask.processes(THRESHOLDS) as guided:
-                name = "a process a core"
-                found += beside_polars({name: plain, f"{name}, larger memory thresholds": guided})
+        for some in bench_dask.schedulers(quick):
+            ways = {name: bench_dask.ours(archive, scheduler=one) for name, one in some.items()}
+            every = {POLARS: bench_dask.theirs(archive), **ways}
+            took = in_turn(every, 1 if quick else 9, seconds)
+            found += [Row(f"{what} {x}", POLARS, ratios(took[x], took[POLARS])) for x in ways]
     return found
 
 
