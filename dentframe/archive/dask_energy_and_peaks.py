@@ -27,8 +27,11 @@ from dentframe.archive.dask_readings import (
 )
 from dentframe.errors import KindError, UnknownTopicError, import_extra
 from dentframe.frame.assemble import note
-from dentframe.metering.register_rules import RegisterRules, check_elements
+from dentframe.metering.falls_glitches_and_exchanges import IDLE_KW_OF_LONG, JUMP
+from dentframe.metering.register_rules import HOUR, RegisterRules, check_elements
+from dentframe.metering.series import least_and_greatest, time_index
 from dentframe.site.site import apply_site
+from dentframe.times.dates_and_ranges import ints
 from dentframe.verbs.energy import energy as energy_of_frame
 from dentframe.verbs.inputs_and_keywords import (
     DEFAULT_RULES,
@@ -109,15 +112,31 @@ def _readings_for(
     read: Callable[[Sequence[str]], tuple[pd.DataFrame, set[str]]],
     names: list[str], answering: tuple[str, ...], further: tuple[str, ...],
 ) -> pd.DataFrame:  # fmt: skip
-    """The readings: of a register and a mean, means only where a register does not answer."""
-    if answering != (REGISTER, MEAN) or further:
+    """The readings: those of means beside registers only where they are needed.
+
+    They are where a register does not answer, and where they may confirm a step that stands out.
+    """
+    if answering[0] != REGISTER or {*answering, *further} != {REGISTER, MEAN}:
         return read(names)[0]
     first = _whole_elements(names, (REGISTER,))
     frame, here = read(first)
-    known = _with_readings(frame)
-    means = _whole_elements(names, (MEAN,))
-    more = [c for c in means if c in here and parse(c).id not in known]
+    known = _with_readings(frame) if MEAN in answering else _letters(names)
+    known -= _with_high_steps(frame)
+    more = [c for c in _whole_elements(names, (MEAN,)) if c in here and parse(c).id not in known]
     return read([*first, *more])[0] if more else frame
+
+
+def _with_high_steps(frame: pd.DataFrame) -> set[str]:
+    """The elements whose register has a step that may stand out: more power than most ever draw."""
+    shortest, found = least_and_greatest(ints(time_index(frame)))[0], set[str]()
+    most = JUMP * IDLE_KW_OF_LONG * max(int(shortest), 1) / HOUR
+    for label, values in zip(frame, frame.to_numpy().T, strict=True):
+        greatest = least_and_greatest(values)[1]
+        if np.isnan(greatest):  # over blanks too
+            greatest = least_and_greatest(values[np.isfinite(values)])[1]
+        if greatest > most:
+            found.add(parse(label).id)
+    return found
 
 
 def _without_others(rules: RegisterRules, meter: str, letters: set[str]) -> RegisterRules:
@@ -300,7 +319,9 @@ def energy(
     )  # fmt: skip
     topic, source = keywords.get("topic"), str(keywords.get("source", "auto"))
     answering = _TOPICS.get(source, (REGISTER, MEAN)) if topic is None else (topic,)
-    return _figures(archive, verb, keywords, answering, rows=detail, strict=topic is not None)
+    further = (MEAN,) if answering == (REGISTER,) and MEAN in archive.units() else ()
+    strict = topic is not None
+    return _figures(archive, verb, keywords, answering, further, rows=detail, strict=strict)
 
 
 _REGISTER_OF = {"kVA": "kVAHNet", "kVAHNet": "kVAHNet"}
@@ -367,7 +388,8 @@ def peaks(
         min_coverage=min_coverage,
     )  # fmt: skip
     topic, source = keywords.get("topic"), str(keywords.get("source", "auto"))
-    answering, further = _TOPICS.get(source, (MEAN, REGISTER)), (REGISTER,)
+    answering = _TOPICS.get(source, (MEAN, REGISTER))
+    further = (REGISTER, MEAN) if MEAN in archive.units() else (REGISTER,)
     if topic is not None:
         answering, further = (topic,), (_REGISTER_OF.get(str(topic), REGISTER),)
     elif kind == "reported":

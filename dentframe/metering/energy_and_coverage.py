@@ -255,15 +255,16 @@ class Cumulative:
     def at_readings(self, s: Ints, e: Ints) -> tuple[Ints, Ints]:
         """Periods whose edges move to the last reading before them, where one is near enough.
 
-        A closing edge moves only where a reading at or after it is there.
+        An edge moves only where a reading at or after it is there: the end of one period and the
+        start of the next one stay together.
         """
         if not len(self.at):
             return s, e
         k = np.searchsorted(self.at, (s, e), side="right") - 1
         last = self.at[np.maximum(k, 0)]
-        near = (k >= 0) & (np.stack((s, e)) - last <= self.max_gap)
-        near[1] &= e <= self.at[-1]
-        begin, end = np.where(near, last, (s, e))
+        both = np.stack((s, e))
+        near = (k >= 0) & (both - last <= self.max_gap) & (both <= self.at[-1])
+        begin, end = np.where(near, last, both)
         return begin, end
 
     def energy_at(self, x: Ints) -> Floats:

@@ -373,14 +373,14 @@ class Split:
     def as_lines(self, line, base):
         """A tax: shared as the lines that it is taken of were."""
         total, agreed, of = {}, {}, self.rule_of(line).get("of") or base
-        for c in (c for k in of for c in base[k] if Decimal(line["amount"])):
+        for c in (c for k in base if k in of for c in base[k] if Decimal(line["amount"])):
             whose = c["agreed_by"] or c["party"]
             total[whose] = total.get(whose, ZERO) + c["amount"]
             if c["agreed_by"]:
                 agreed[whose] = agreed.get(whose, ZERO) - c["amount"]
         others = [(part, total.pop(k), {k: Decimal(1)}) for k, part in
                   (("export", "export"), ("unallocated", "refused")) if k in total]
-        own = {k: v for k, v in total.items() if v >= 0}
+        own = {p: total[p] for p in self.parties if total.get(p, -1) >= 0}
         parts = [("own", sum(own.values(), ZERO), own)]
         parts += [("own", v, {k: Decimal(1)}) for k, v in total.items() if v < 0]
         return self.shared(line, [*parts, *others], self.digits, agreed)

@@ -156,7 +156,8 @@ def _as_lines(use: Usage, line: BillLine, others: Mapping[str, list[Charge]]) ->
     total = add_by((c.agreed_by or c.party, c.amount) for c in taxed)
     agreed = add_by((c.agreed_by, -c.amount) for c in taxed if c.agreed_by)
     parts = {EXPORT: EXPORT, UNALLOCATED: REFUSED}
-    own = {k: v for k, v in total.items() if k not in parts and v >= 0}
+    declared = [*(t.name for t in use.site.tenants), use.site.landlord]  # ties go to the first
+    own = {k: total[k] for k in declared if total.get(k, -ONE) >= 0}
     # Whom the lines credit, such as for a loss below 0, the tax credits too.
     credited = [(OWN, v, {k: ONE}) for k, v in total.items() if k not in {*parts, *own}]
     rest = [(parts[k], total[k], {k: ONE}) for k in parts if k in total]

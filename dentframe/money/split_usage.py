@@ -224,8 +224,8 @@ def accepts(use: Usage, f: Figure) -> bool:
         return f.status in use.rules.accept or (agreed and f.status == "estimated")
     enough = f.status != "partial" or f.coverage >= use.rules.demand_coverage
     by_rules = enough and f.status in use.rules.accept_demand
-    if agreed:
-        return f.certain and (f.status != "partial" or by_rules)
+    if "agreed" in f.flags:
+        return f.certain and (by_rules or (agreed and f.status != "partial"))
     return f.certain or by_rules
 
 
@@ -314,6 +314,7 @@ def _figure(of: Occupancy, row: Row, value: Decimal | None, unit: str, **more: A
 # --- demand ------------------------------------------------------------------------------
 
 _NO_KW = "The agreed figure states no kw, so that nothing tells the demand. "
+_NO_DEMAND = f"The agreed figure's kw goes with {MEAN}, which was not read. "
 
 
 def _kw(use: Usage, kw: float) -> Decimal | None:
@@ -404,7 +405,10 @@ def own_peaks(use: Usage) -> Iterator[Figure]:
             # measured one is the landlord's, as of energy.
             mine = [x for x in agreed if x.element == s.element]
             stated = all(x.kw is not None for x in mine if x.touches(s.start, s.end, None))
-            more = {"certain": stated, "note": "" if stated else _NO_KW}
+            note = "" if stated else _NO_KW
+            if stated and "kind" in how:  # of a register it is not known where in its blocks
+                stated, note = False, _NO_DEMAND
+            more = {"certain": stated, "note": note}
             if stated and value is not None and measured is not None:
                 more["agreed"] = EXACT.subtract(value, measured)
         yield _figure(s, row, value, "kW", **more)

@@ -103,8 +103,9 @@ def use_between(c: Cumulative, s: int, e: int, places: int | None) -> Decimal:
     energy = EXACT.divide(Decimal(int(np.diff(nano_kwh(c, ends))[0])), Decimal(NANO))
     if places is None or c.source != "register" or not np.isin(ends, c.at).all():
         return rounded(energy, places)
-    opening, closing = (exact(float(x)) for x in c.readings[np.searchsorted(c.at, ends)])
-    return printed(energy, opening, closing, places)
+    opening, closing = c.readings[np.searchsorted(c.at, ends)].tolist()
+    closing = c.closings.get(e, closing)  # at an exchange the old meter's last one
+    return printed(energy, exact(opening), exact(closing), places)
 
 
 def _agreed(c: Cumulative, starts: Ints, ends: Ints, window: Sequence[str]) -> Ints:

@@ -57,7 +57,8 @@ def energy(
     registers : RegisterRules
         What is known about the registers: greatest power, modulus, swaps, export.
     edges : str
-        ``"interpolate"``, or ``"last_reading"``: each edge moves to the last reading before it.
+        ``"interpolate"``, or ``"last_reading"``: each edge moves to the last reading before it;
+        those of the windows of a `schedule` stay on the clock.
     min_coverage : float, optional
         Figures with less coverage (0 to 1) are NaN, and nothing warns.
     interval, demand_lag : str, timedelta, or mapping by meter
@@ -153,7 +154,7 @@ def _by_window(
     cells, cell = np.unique(pieces.period * n + pieces.window, return_inverse=True)
     s, e = of.s[cells // n], of.e[cells // n]
     windows = np.array(schedule.names, dtype=object)[cells % n]
-    of_pieces = [figures(c, pieces.s, pieces.e, edges=edges) for c in of.series]
+    of_pieces = [_on_the_clock(c, of, pieces, edges) for c in of.series]
     parts = [_added(f, cell, s, e, of.interval(f.of), least or 0.0) for f in of_pieces]
     if detail:
         more = {"window": windows, "period": np.arange(len(s))}
@@ -164,6 +165,17 @@ def _by_window(
     made = results.wide(of, [f.energy for f, _ in parts], s, e)
     repeated = np.tile(windows, len(made) // max(len(s), 1))
     return made.set_index(pd.Index(repeated, dtype=object, name="window"), append=True)
+
+
+def _on_the_clock(c: Cumulative, of: inputs.Inputs, pieces: Any, edges: str) -> Figures:
+    """The figures of the stretches of windows, of which only the ends of a period may move."""
+    if edges == "interpolate":
+        return figures(c, pieces.s, pieces.e)
+    c = moving(c, edges)
+    low, high = (x[pieces.period] for x in c.at_readings(of.s, of.e))
+    s = np.where(pieces.s == of.s[pieces.period], low, np.clip(pieces.s, low, high))
+    e = np.where(pieces.e == of.e[pieces.period], high, np.clip(pieces.e, low, high))
+    return figures(c, s, e)._replace(starts=pieces.s, ends=pieces.e)
 
 
 def _added(

@@ -226,3 +226,14 @@ def test_it_is_short_and_stands_alone(tmp_path):
     assert len(text.splitlines()) < 600
     assert "dentframe" not in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_cent_of_a_tax_goes_to_the_party_that_is_declared_first(tmp_path):
+    """Whichever line comes first in the bill or in the rule; `check.py` agrees."""
+    of = {"by": "shares", "shares": {"B": 1}}, {"by": "shares", "shares": {"A": 1}}
+    rules = {"lines": {"a": of[0], "b": of[1], "tax": {"by": "lines", "of": ["y", "x"]}}}
+    lines = line("x", "a", "10.00"), line("y", "b", "10.00"), line("Tax", "tax", "0.01")
+    run = split(bill(*lines), site(rules=rules), frame=readings({"A": 100, "B": 100}))
+    tax = run.charges[run.charges["line"] == "Tax"]
+    assert dict(zip(tax["party"], map(str, tax["amount"]), strict=True))["A"] == "0.01"
+    agree(run.save(tmp_path / "run", draft=True))

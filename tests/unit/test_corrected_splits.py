@@ -19,6 +19,7 @@ from tests.split_kit import (
     bill,
     element,
     line,
+    quantities,
     readings,
     shares,
     site,
@@ -310,3 +311,65 @@ def test_an_agreed_span_moves_to_a_reading_by_hand():
     rows = df.dent.energy(["2024-01-02 11:10", "2024-01-02 18:00"], tz="UTC", detail=True,
                           edges="last_reading", corrections=[hand, figure])  # fmt: skip
     assert rows["energy"].tolist() == pytest.approx([70])
+
+
+@pytest.mark.parametrize("basis", ["own_peak", "coincident"])
+@pytest.mark.parametrize(("cleared", "blank"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_an_agreed_figure_without_kw_opens_its_demand_line(basis, cleared, blank):
+    """Whatever else is odd of the element: nothing tells its demand, and others' money stays."""
+    frame = readings({"A": 300, "B": 600}, end="2024-01-11")
+    register = frame["kWHNet/Elm/A"].to_numpy().copy()
+    if cleared:
+        register[298:] -= register[298] - 0.1
+    if blank:
+        register[677] = np.nan
+    frame["kWHNet/Elm/A"] = register
+    fix = table("figure", kwh=90, by="A", **{"from": "2024-01-04", "to": "2024-01-05"})
+    where = site(corrections=[fix], rules={"lines": {"demand": basis}})
+    run = split(bill(line("D", "demand", "900.00"), end="2024-01-11"), where, frame=frame)
+    assert shares(run, "D") == {"unallocated": "900.00"}
+    assert not run.ok
+
+
+@pytest.mark.parametrize(("kw", "own"), [("5", "5.00"), ("0.5", "1.25")])
+def test_the_kw_of_an_agreed_figure_needs_means(kw, own):
+    """It is the highest mean of the span; of blocks of a register it is not known which."""
+    fix = table("figure", kwh=90, kw=kw, by="A", **{"from": "2024-01-04", "to": "2024-01-05"})
+    where = site(corrections=[fix], rules={"lines": {"demand": "own_peak"}})
+    demand = bill(line("D", "demand", "900.00"), end="2024-01-11")
+    totals = {"A": 300, "B": 600}
+    frame = readings(totals, end="2024-01-11", demand={"A": 1.25, "B": 2.5})
+    assert quantities(split(demand, where, frame=frame), "D")["A"] == own
+    run = split(demand, where, frame=readings(totals, end="2024-01-11"))
+    assert shares(run, "D") == {"unallocated": "900.00"}
+    assert "goes with DemandkW, which was not read" in run.exceptions["remedy"].iloc[0]
+
+
+def test_an_agreed_figure_after_the_last_reading_is_counted_once():
+    """A holder leaves 20 minutes after it: the start of the next one does not move back over it."""
+    t = pd.date_range("2024-01-01", periods=49, freq="15min", tz="UTC", name="time")
+    frame = pd.DataFrame({"kWHNet/Elm/A": 1000 + np.arange(49.0)}, index=t)
+    fix = Correction("figure", "A", "g", "meter dead", "2024-02-01", start="2024-01-01T12:00:00",
+                     end="2024-01-02", kwh=72, by="T")  # fmt: skip
+    how = {"tz": "UTC", "edges": "last_reading", "corrections": [fix], "min_coverage": 0}
+    parts = frame.dent.energy(["2024-01-01", "2024-01-01 12:20", "2024-01-02"], **how)
+    whole = frame.dent.energy(["2024-01-01", "2024-01-02"], **how)
+    assert whole.iloc[0, 0] == pytest.approx(120)
+    assert parts.iloc[:, 0].sum() == pytest.approx(120)
+
+
+def test_a_bill_that_ends_at_an_exchange_is_closing_less_opening():
+    """The old meter's last reading closes it, as printed: 110.00 less 100.01."""
+    t = pd.to_datetime(
+        ["2024-01-01", "2024-01-01 23:50", "2024-01-02 00:05", "2024-01-02 00:20"], utc=True,
+        format="ISO8601",
+    )  # fmt: skip
+    frame = pd.DataFrame({"kWHNet/Elm/A": [100.006, 109.9, 5.1, 5.2]}, index=t)
+    fix = Correction("exchange", "A", "e", "x", "2024-03-01", time="2024-01-02 00:00Z",
+                     closing="110.004", opening="5.006")  # fmt: skip
+    rules = RegisterRules(max_kw=50, corrections=[fix])
+    tariff = Tariff("T", [Energy("E", "1.00")])
+    made = priced(frame, tariff, "2024-01-01", "2024-01-02", tz="UTC", registers=rules)
+    (read,) = made.readings
+    assert (read.open_reading, read.close_reading) == (Decimal("100.01"), Decimal("110.00"))
+    assert read.energy == made.lines[0].quantity == Decimal("9.99")

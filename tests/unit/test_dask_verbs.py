@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 
+import numpy as np
 import pytest
 
 from dentframe import Correction, RegisterRules, Schedule, Window
@@ -214,3 +215,22 @@ def test_keywords_and_defaults_are_the_verbs(verb):
     theirs.pop("elements", None)  # an archive takes them among `meters`
     assert set(ours) - set(theirs) == EXTRA - {"archive"}
     assert {k: p.default for k, p in theirs.items()} == {k: ours[k].default for k in theirs}
+
+
+@pytest.mark.parametrize("source", ["auto", "register"])
+def test_a_step_that_the_means_confirm_is_use(tmp_path, source):
+    """A quarter hour at 1,200 kW, in both topics: the register alone would withhold it."""
+    archive = Archive(tmp_path / "own")
+    archive.keep_topics(
+        [{"requestKey": "DemandkW", "unit": "kW"}, {"requestKey": "kWHNet", "unit": "kWh"}]
+    )
+    minutes = np.arange(MONTHS[0].minutes.start, MONTHS[0].minutes.start + 15 * 12, 15)
+    kw = np.where(np.arange(12) == 6, 1200.0, 2.0)
+    kwh = 1000 + np.r_[0, np.cumsum(kw[1:] / 4)]
+    kwh[3] = np.nan
+    archive.keep(
+        answer("P1", MONTHS[0], minutes, {"DemandkW/Elm/A": kw, "kWHNet/Elm/A": kwh}), READ_AT
+    )
+    found = archive.energy(tz="UTC", source=source, detail=True).compute(scheduler="sync")
+    assert found["energy"].tolist() == [pytest.approx(11 / 4 * 2 - 0.5 + 300)]
+    assert found["coverage"].tolist() == [1.0]

@@ -142,3 +142,21 @@ def test_a_schedule_must_be_one():
     """Anything else is refused."""
     with pytest.raises(ConfigError, match="Schedule"):
         energy(quarters({KW: [1.0]}), schedule="peak")
+
+
+def test_windows_stay_on_the_clock_where_edges_move():
+    """Readings at :02, :17, …: 10 kW from 16:00 to 21:00 and 1 kW else, whichever edges."""
+    t = pd.date_range("2023-12-31 23:47", "2024-01-02 00:02", freq="15min", tz="UTC")
+    kw = np.where((t.hour >= 16) & (t.hour < 21), 10.0, 1.0)
+    frame = pd.DataFrame({KWH: 1000 + np.r_[0, np.cumsum(kw[1:] / 4)]}, index=t)
+    how = {"tz": "UTC", "start": "2024-01-01", "end": "2024-01-02", "detail": True}
+    peak = Schedule([Window("peak", "16:00", "21:00")])
+    found = {
+        edges: frame.dent.energy("D", schedule=peak, edges=edges, **how).set_index("window")
+        for edges in ("interpolate", "last_reading")
+    }
+    for rows in found.values():
+        assert rows.loc["peak", "energy"] == pytest.approx(48.05)
+    whole = frame.dent.energy("D", edges="last_reading", **how)
+    assert found["last_reading"]["energy"].sum() == pytest.approx(whole["energy"].item())
+    assert found["last_reading"].loc["other", "open_reading"] == whole["open_reading"].item()
