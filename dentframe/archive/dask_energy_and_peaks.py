@@ -128,15 +128,16 @@ def _readings_for(
 
 def _with_high_steps(frame: pd.DataFrame) -> set[str]:
     """The elements whose register has a step that may stand out: more power than most ever draw."""
-    shortest, found = least_and_greatest(ints(time_index(frame)))[0], set[str]()
+    shortest, values = least_and_greatest(ints(time_index(frame)))[0], frame.to_numpy()
     most = JUMP * IDLE_KW_OF_LONG * max(int(shortest), 1) / HOUR
-    for label, values in zip(frame, frame.to_numpy().T, strict=True):
-        greatest = least_and_greatest(values)[1]
-        if np.isnan(greatest):  # over blanks too
-            greatest = least_and_greatest(values[np.isfinite(values)])[1]
-        if greatest > most:
-            found.add(parse(label).id)
-    return found
+    greatest, some = np.zeros(values.shape[1]), max(16384 // max(values.shape[1], 1), 1)
+    for i in range(0, len(values) - 1, some):  # part by part, which the cache holds
+        steps = values[i + 1 : i + some + 1] - values[i : i + some][: len(values) - 1 - i]
+        np.maximum(greatest, steps.max(axis=0), out=greatest)
+    for i in np.flatnonzero(np.isnan(greatest)).tolist():  # over blanks too
+        known = values[np.isfinite(values[:, i]), i]
+        greatest[i] = least_and_greatest(known)[1]
+    return {parse(frame.columns[i]).id for i in np.flatnonzero(greatest > most).tolist()}
 
 
 def _without_others(rules: RegisterRules, meter: str, letters: set[str]) -> RegisterRules:
