@@ -84,7 +84,7 @@ class ReservedRows:
     def put(self, page: Page, columns: Sequence[str]) -> Page:
         """The page with its readings in its window's rows, in the order of `columns`.
 
-        It stays as it is where it has other columns than the first one, or more rows than fit.
+        It stays as it is where it has a column that the first one lacks, or more rows than fit.
         """
         rows, window = len(page.minutes), page.window
         if not rows or window is None or window in self.filled or {*columns} != {*page.columns}:
@@ -102,7 +102,7 @@ class ReservedRows:
         here = self.filled[window] = self.values[first : first + rows]
         at = {name: i for i, name in enumerate(page.columns)}
         for i, name in enumerate(self.columns):
-            here[:, i] = page.values[:, at[name]] if name in columns else np.nan
+            here[:, i] = page.values[:, at[name]] if name in at else np.nan
         return replace(page, columns=self.columns, values=here)
 
     def together(self, pages: Sequence[Page], columns: tuple[str, ...]) -> Floats | None:

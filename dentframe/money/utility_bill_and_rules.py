@@ -229,6 +229,7 @@ def _check_length(x: UtilityBill | BillLine, table: Table) -> None:
 # --- the rules ---------------------------------------------------------------------------
 
 PARTS = ("loss", "common", "tolerance")
+_NO_LINES = 'it is missing; state a rule a line: energy = "energy".'
 
 
 @dataclass(frozen=True)
@@ -453,9 +454,8 @@ class SplitRules:
         """
         top = Table(data, file, where)
         top.fields_of(cls)
-        lines = top.table("lines")
-        if lines is None or not lines.data:
-            raise top.error("lines", 'it is missing; state a rule a line: energy = "energy".')
+        if not data.get("lines"):
+            raise top.error("lines", _NO_LINES)
         own: dict[str, Any] = {"places": None} if data.get("places") == "exact" else {}
         return top.record(cls, lines=_rules(top), **own)
 
@@ -472,6 +472,8 @@ class SplitRules:
 def _rules(top: Table) -> dict[str, Rule]:
     """The rules of lines, by their names or kinds; a basis alone is a rule too."""
     lines = top.table("lines")
+    if lines is None:
+        raise top.error("lines", _NO_LINES)
     texts = {k: {"by": x} for k, x in lines.data.items() if isinstance(x, str)}
     rules = replace(lines, data={**lines.data, **texts})
     return {k: rules.one(k, of=Rule) for k in rules.data}

@@ -173,11 +173,11 @@ def _cpu(pids: Sequence[int]) -> float:
     return time.process_time() + sum(sum(psutil.Process(p).cpu_times()[:2]) for p in pids)
 
 
-def compare(archive: Archive, schedulers: Mapping[str, Any]) -> None:
+def compare(archive: Archive, some: Mapping[str, Any]) -> None:
     """Tell the times of each way, and their ratios to Polars'."""
     ways = {POLARS: theirs(archive)}
-    ways |= {name: ours(archive, scheduler=one) for name, one in schedulers.items()}
-    clients = [one for one in schedulers.values() if isinstance(one, Client)]
+    ways |= {name: ours(archive, scheduler=one) for name, one in some.items()}
+    clients = [one for one in some.values() if isinstance(one, Client)]
     pids = [pid for client in clients for pid in client.run(os.getpid).values()]
     took: list[dict[str, tuple[float, float]]] = []
     for i in range(ROUNDS + 1):

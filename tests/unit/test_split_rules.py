@@ -126,6 +126,10 @@ def test_a_basis_alone_is_a_rule():
         ),
         (lambda: Rule("energy", of=("Tax",)), 'it goes with by = "lines" only'),
         (lambda: SplitRules({"energy": "energy"}, loss=Part("area")), "percent, kwh and rest"),
+        (
+            lambda: SplitRules(None),
+            "these rules: field 'lines' = None: it is missing; state",
+        ),
         (lambda: SplitRules(5), "these rules: field 'lines' = 5: it must be a table"),
         (lambda: SplitRules({"energy": 5}), r"table \[lines\], field 'energy' = 5: it must be a "),
         (lambda: SplitRules({}, loss=5), "field 'loss' = 5: it must be a table"),
